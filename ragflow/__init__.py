@@ -1,0 +1,80 @@
+"""ragflow keeps a vector index true to a changing set of documents.
+
+The public names are imported on first use, so that ``import ragflow`` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ragflow.api.index import Hit, Index
+    from ragflow.api.pipeline import Pipeline, pipeline
+    from ragflow.api.results import Plan, Run
+    from ragflow.core.items import Item, Part, Row
+    from ragflow.core.members import Members
+    from ragflow.core.resource_use import resource
+    from ragflow.core.secret_reference import Secret
+    from ragflow.core.task import task
+    from ragflow.documents import Chunk, Content, Document, Element, Vector
+    from ragflow.errors import RagflowError, SkipDocument
+    from ragflow.interfaces.ingestion import Entry
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Chunk": "ragflow.documents",
+    "Content": "ragflow.documents",
+    "Document": "ragflow.documents",
+    "Element": "ragflow.documents",
+    "Entry": "ragflow.interfaces.ingestion",
+    "Hit": "ragflow.api.index",
+    "Index": "ragflow.api.index",
+    "Item": "ragflow.core.items",
+    "Members": "ragflow.core.members",
+    "Part": "ragflow.core.items",
+    "Pipeline": "ragflow.api.pipeline",
+    "Plan": "ragflow.api.results",
+    "RagflowError": "ragflow.errors",
+    "Row": "ragflow.core.items",
+    "Run": "ragflow.api.results",
+    "Secret": "ragflow.core.secret_reference",
+    "SkipDocument": "ragflow.errors",
+    "Vector": "ragflow.documents",
+    "pipeline": "ragflow.api.pipeline",
+    "resource": "ragflow.core.resource_use",
+    "task": "ragflow.core.task",
+}
+
+__all__ = [
+    "Chunk",
+    "Content",
+    "Document",
+    "Element",
+    "Entry",
+    "Hit",
+    "Index",
+    "Item",
+    "Members",
+    "Part",
+    "Pipeline",
+    "Plan",
+    "RagflowError",
+    "Row",
+    "Run",
+    "Secret",
+    "SkipDocument",
+    "Vector",
+    "pipeline",
+    "resource",
+    "task",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'ragflow' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,1 @@
+"""The vocabulary of orchestration: tasks, graphs, parameters, items, states, records."""

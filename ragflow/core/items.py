@@ -1,0 +1,45 @@
+"""What travels through a pipeline: a key, a value and an envelope."""
+
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+T_co = TypeVar("T_co", covariant=True)
+
+#: Names what a value computed with; 20 bytes of BLAKE2b.
+Fingerprint = bytes
+Envelope = Mapping[str, Any]
+
+
+class Part(msgspec.Struct, Generic[T_co], frozen=True):
+    """A value that a task cut out of another, and the envelope it sets beside it.
+
+    A task returns ``list[Part[T]]`` to say where each part stands. The envelope reaches the
+    target as payload; no task below computes with it, so what only moved is not done again.
+    """
+
+    value: T_co
+    envelope: Envelope = {}
+
+
+class Item(msgspec.Struct, Generic[T_co], frozen=True):
+    """A value together with its key and envelope, for a task that asks for ``Item[T]``.
+
+    Asking for it makes the key and the envelope part of what the call is remembered by.
+    """
+
+    key: str
+    value: T_co
+    envelope: Envelope = {}
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """What a target task makes of one part: the value to store and more payload.
+
+    The row's id is made by the scheduler of instance, source, owner key, content and
+    occurrence; its payload is the owner's envelope, then the part's, then `payload`.
+    """
+
+    value: Any
+    payload: Mapping[str, Any] = {}

@@ -1,0 +1,13 @@
+"""How does a pipeline name a source without opening it?"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+
+class SourceReference(msgspec.Struct, frozen=True):
+    """A source by the name of its plugin and its parameters; opened when the run begins."""
+
+    plugin: str
+    parameters: Mapping[str, Any]

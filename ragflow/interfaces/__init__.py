@@ -1,0 +1,1 @@
+"""The contracts of ragflow, written as guarantees; nothing here runs."""

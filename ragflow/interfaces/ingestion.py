@@ -1,0 +1,142 @@
+"""The contracts about documents: Parser, Tokenizer, Embedder, VectorStore."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from ragflow.documents import Content, Document, Vector
+
+EmbedKind = Literal["document", "query"]
+
+
+class ParseOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What a caller of `extract` may ask of every parser."""
+
+    #: Languages for OCR, as Tesseract names them, joined by ``+``.
+    languages: str = "eng"
+    #: Whether pages without text are recognized.
+    ocr: bool = True
+
+
+class Parser(Protocol):
+    """Turns the bytes of one family of media types into content.
+
+    One file a format. Stateless and safe to call from several threads at once; a library
+    that is not gets its own lock inside.
+    """
+
+    #: Media types it reads, e.g. ``("application/pdf",)``.
+    media_types: tuple[str, ...]
+
+    def parse(self, document: Document, options: ParseOptions) -> Content:
+        """Return the content.
+
+        Deterministic for equal bytes, media type and options. Raises `ParseError` when the
+        bytes are not what they claim and `SkipDocument` when there is nothing to read or a
+        program is missing; every other exception is a bug of the parser.
+        """
+
+
+class Tokenizer(Protocol):
+    """Counts and places tokens the way a model does."""
+
+    #: The most tokens the model reads, special tokens included.
+    limit: int
+    #: Special tokens the model adds to every text.
+    special: int
+
+    def spans(self, text: str) -> Sequence[tuple[int, int]]:
+        """Return the character span of each token of `text`, in order, no special tokens."""
+
+    def count(self, text: str) -> int:
+        """Return how many tokens `text` has, without special tokens."""
+
+
+class Embedder(Protocol):
+    """Turns texts into unit vectors of one space."""
+
+    #: Components of a vector.
+    dimension: int
+
+    def embed(self, texts: Sequence[str], *, kind: EmbedKind = "document") -> list[Vector]:
+        """Return one vector a text, in order; vector i depends on text i alone.
+
+        Vectors have length 1 before they are rounded to half precision. A text longer than
+        the model reads is cut at its end. Safe to call from several threads, one at a time.
+        """
+
+
+class StoredRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of a vector store: an id, named vectors, text and payload."""
+
+    id: str
+    text: str
+    payload: Mapping[str, Any]
+    #: By name; the default vector is named ``""``. Empty where vectors were not asked for.
+    vectors: Mapping[str, Vector] = {}
+
+
+class Match(msgspec.Struct, frozen=True, kw_only=True):
+    """One row found by a query: `score` is cosine similarity, higher is better."""
+
+    row: StoredRow
+    score: float
+
+
+class VectorStore(Protocol):
+    """Holds rows at places; a place is the physical name of one generation.
+
+    All methods are safe while other processes use the same store: a method sees every
+    change completed before it began, by whatever process, and never a row whose deletion
+    had completed. Methods raise `BusyError` after waiting in vain.
+    """
+
+    def create(self, place: str, *, dimension: int, label: str) -> None:
+        """Make the place if it is not there; `label` is for people who look at the store."""
+
+    def places(self) -> list[str]:
+        """Return every place there is, sorted."""
+
+    def apply(self, place: str, upserts: Sequence[StoredRow], deletes: Sequence[str]) -> None:
+        """Write `upserts`, then delete `deletes`; idempotent.
+
+        A row is replaced whole: neither an old vector nor an old key of its payload stays.
+        Ids in `deletes` that are not there are no error. Interrupted half-way, any prefix of
+        the work may be done.
+        """
+
+    def query(
+        self, place: str, vector: Sequence[float], *, k: int, where: Mapping[str, Any] | None
+    ) -> list[Match]:
+        """Return the `k` nearest rows that satisfy `where`, best first, ties by id."""
+
+    def rows(self, place: str, *, vectors: bool = False) -> Iterator[StoredRow]:
+        """Yield every row, sorted by id, as the store holds it."""
+
+    def get(self, place: str, ids: Sequence[str]) -> list[StoredRow]:
+        """Return the rows of these ids that are there, with vectors, in the order asked."""
+
+    def count(self, place: str) -> int:
+        """Return the number of rows."""
+
+    def drop(self, place: str) -> None:
+        """Remove the place and all it holds; no error if it is not there."""
+
+    def writing(self, *, owner: str, wait: bool) -> AbstractContextManager[None]:
+        """Hold the store for a run that writes; readers are never kept out by it.
+
+        Raises `BusyError` naming who holds it and since when, unless `wait`. The hold ends
+        with the process at the latest.
+        """
+
+    def close(self) -> None:
+        """Let go of everything; may be called twice."""
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """What `upsert` hands a collection for one part: its text and vectors by name."""
+
+    text: str
+    vectors: Mapping[str, Vector]
