@@ -1,0 +1,1 @@
+"""The incremental engine: fingerprints, memo keys, differences. Pure; no I/O."""

@@ -1,0 +1,34 @@
+"""What the tests of fingerprints may ask for."""
+
+import importlib
+import linecache
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from ragflow.incremental.task_code import code_fingerprint
+from tests.unit.incremental.written import Prints
+
+
+@pytest.fixture
+def prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Prints:
+    """Return a function that writes modules, imports them afresh and names a task in one."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+    def prints(text: str, name: str = "shorten", **others: str) -> bytes:
+        for module, source in {"own_tasks": text, **others}.items():
+            (tmp_path / f"{module}.py").write_text(textwrap.dedent(source), encoding="utf-8")
+            sys.modules.pop(module, None)
+        importlib.invalidate_caches()
+        linecache.clearcache()
+        task = getattr(importlib.import_module("own_tasks"), name)
+        try:
+            return code_fingerprint(getattr(task, "function", task), getattr(task, "version", None))
+        finally:
+            for module in ("own_tasks", *others):
+                sys.modules.pop(module, None)
+
+    return prints
