@@ -1,0 +1,99 @@
+"""What do parsers that compose a text make first, and how does it become content?"""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from ragflow.documents import Box, Element, ElementKind, Page
+from ragflow.parsing.decoding import cleaned
+
+#: White space between two blocks.
+PARAGRAPH_GAP = "\n\n"
+
+
+class Block(msgspec.Struct, frozen=True, kw_only=True):
+    """A piece of text that has no place in a document's text yet; see `Element`."""
+
+    text: str
+    kind: ElementKind = "paragraph"
+    level: int = 0
+    #: White space between the block before and this one.
+    gap: str = PARAGRAPH_GAP
+    boxes: tuple[Box, ...] = ()
+    language: str | None = None
+    recognized: bool = False
+    confidence: float | None = None
+    cells: tuple[tuple[str, ...], ...] = ()
+
+
+class Sheet(msgspec.Struct, frozen=True, kw_only=True):
+    """The blocks of one page, in reading order."""
+
+    number: int
+    size: tuple[float, float] | None = None
+    blocks: tuple[Block, ...] = ()
+
+
+class Composition(msgspec.Struct, frozen=True):
+    """A text and what stands where in it."""
+
+    text: str
+    elements: tuple[Element, ...]
+    pages: tuple[Page, ...] = ()
+
+
+def compose(blocks: Iterable[Block]) -> Composition:
+    """Return the text of `blocks`, one after the other, each an element."""
+    writer = _Writer()
+    for block in blocks:
+        writer.write(block, page=None)
+    return Composition(writer.text, tuple(writer.elements))
+
+
+def compose_pages(sheets: Sequence[Sheet]) -> Composition:
+    """Return the text of `sheets`, one after the other, with the span of each page."""
+    writer = _Writer()
+    pages = []
+    for sheet in sheets:
+        first = len(writer.elements)
+        for block in sheet.blocks:
+            writer.write(block, page=sheet.number)
+        start = writer.elements[first].start if first < len(writer.elements) else writer.length
+        pages.append(Page(number=sheet.number, start=start, end=writer.length, size=sheet.size))
+    return Composition(writer.text, tuple(writer.elements), tuple(pages))
+
+
+class _Writer:
+    def __init__(self) -> None:
+        self.elements: list[Element] = []
+        self.length = 0
+        self._parts: list[str] = []
+
+    @property
+    def text(self) -> str:
+        return "".join(self._parts)
+
+    def write(self, block: Block, *, page: int | None) -> None:
+        text = cleaned(block.text)
+        # The indentation of code is part of it; other margins are not.
+        text = text.rstrip().lstrip("\n") if block.kind == "code" else text.strip()
+        if not text.strip():
+            return
+        gap = block.gap if self._parts else ""
+        start = self.length + len(gap)
+        self._parts += (gap, text)
+        self.length = start + len(text)
+        self.elements.append(
+            Element(
+                kind=block.kind,
+                start=start,
+                end=self.length,
+                level=block.level,
+                page=page,
+                boxes=block.boxes,
+                language=block.language,
+                obtained="ocr" if block.recognized else "text",
+                confidence=block.confidence,
+                cells=block.cells,
+            )
+        )

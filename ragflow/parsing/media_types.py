@@ -1,0 +1,257 @@
+"""What kind of document are these bytes? The bytes decide; the name does where they are text."""
+
+import re
+import struct
+from collections.abc import Iterator
+
+from ragflow.parsing.decoding import decode, is_text
+
+#: How many of the first bytes `media_type` should be given.
+HEAD = 65_536
+
+OCTETS = "application/octet-stream"
+ZIP = "application/zip"
+OLE = "application/x-ole-storage"
+ENCRYPTED_OFFICE = "application/x-encrypted-office"
+_OPEN_XML = "application/vnd.openxmlformats-officedocument"
+
+#: (offset, bytes there, media type); the first that fits decides.
+_SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"%PDF-", "application/pdf"),
+    (0, b"\x89PNG\r\n\x1a\n", "image/png"),
+    (0, b"\xff\xd8\xff", "image/jpeg"),
+    (0, b"GIF87a", "image/gif"),
+    (0, b"GIF89a", "image/gif"),
+    (0, b"II*\0", "image/tiff"),
+    (0, b"MM\0*", "image/tiff"),
+    (0, b"II+\0", "image/tiff"),
+    (0, b"MM\0+", "image/tiff"),
+    (8, b"WEBP", "image/webp"),
+    (6, b"\0\0\0\0", "image/bmp"),
+    (4, b"jP  \r\n", "image/jp2"),
+    (4, b"ftypheic", "image/heic"),
+    (4, b"ftypmif1", "image/heic"),
+    (4, b"ftypavif", "image/avif"),
+    (0, b"8BPS", "image/vnd.adobe.photoshop"),
+    (0, b"\xd7\xcd\xc6\x9a", "image/wmf"),
+    (0, b"\x1f\x8b", "application/gzip"),
+    (0, b"BZh", "application/x-bzip2"),
+    (0, b"\xfd7zXZ\0", "application/x-xz"),
+    (0, b"\x28\xb5\x2f\xfd", "application/zstd"),
+    (0, b"\x1f\x9d", "application/x-compress"),
+    (0, b"7z\xbc\xaf\x27\x1c", "application/x-7z-compressed"),
+    (0, b"Rar!\x1a\x07", "application/vnd.rar"),
+    (0, b"MSCF\0\0\0\0", "application/vnd.ms-cab-compressed"),
+    (257, b"ustar", "application/x-tar"),
+    (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", OLE),
+    (0, b"{\\rtf", "application/rtf"),
+    (0, b"%!PS", "application/postscript"),
+    (0, b"AT&TFORM", "image/vnd.djvu"),
+    (0, b"SQLite format 3\0", "application/vnd.sqlite3"),
+    (0, b"PAR1", "application/vnd.apache.parquet"),
+    (0, b"\x89HDF\r\n\x1a\n", "application/x-hdf5"),
+    (0, b"\x7fELF", "application/x-elf"),
+    (0, b"\xca\xfe\xba\xbe", "application/java-vm"),
+    (0, b"\0asm", "application/wasm"),
+    (0, b"ID3", "audio/mpeg"),
+    (0, b"fLaC", "audio/flac"),
+    (0, b"OggS", "audio/ogg"),
+    (8, b"WAVE", "audio/wav"),
+    (8, b"AVI ", "video/x-msvideo"),
+    (4, b"ftyp", "video/mp4"),
+    (0, b"\x1a\x45\xdf\xa3", "video/matroska"),
+    (0, b"wOFF", "font/woff"),
+    (0, b"wOF2", "font/woff2"),
+)
+#: What must also stand at the start where the bytes above stand further in.
+_BEGINNINGS = {
+    "image/webp": b"RIFF",
+    "audio/wav": b"RIFF",
+    "video/x-msvideo": b"RIFF",
+    "image/bmp": b"BM",
+}
+
+_OFFICE_SUFFIXES = {
+    "docx": f"{_OPEN_XML}.wordprocessingml.document",
+    "docm": f"{_OPEN_XML}.wordprocessingml.document",
+    "xlsx": f"{_OPEN_XML}.spreadsheetml.sheet",
+    "xlsm": f"{_OPEN_XML}.spreadsheetml.sheet",
+    "pptx": f"{_OPEN_XML}.presentationml.presentation",
+    "pptm": f"{_OPEN_XML}.presentationml.presentation",
+    "epub": "application/epub+zip",
+    "pages": "application/vnd.apple.pages",
+    "numbers": "application/vnd.apple.numbers",
+    "key": "application/vnd.apple.keynote",
+}
+#: The folders of an Office document that say which one it is; it may embed another.
+_OFFICE_FOLDERS = {"word": "docx", "xl": "xlsx", "ppt": "pptx"}
+_OLE_SUFFIXES = {
+    "doc": "application/msword",
+    "xls": "application/vnd.ms-excel",
+    "ppt": "application/vnd.ms-powerpoint",
+    "msg": "application/vnd.ms-outlook",
+}
+#: Names of streams, longest claims first: an encrypted document has none of the others.
+_OLE_STREAMS = (
+    ("EncryptedPackage", ENCRYPTED_OFFICE),
+    ("__properties_version1.0", "application/vnd.ms-outlook"),
+    ("WordDocument", "application/msword"),
+    ("PowerPoint Document", "application/vnd.ms-powerpoint"),
+    ("Workbook", "application/vnd.ms-excel"),
+)
+_MIMETYPE = re.compile(rb"application/[a-z0-9.+-]+")
+
+#: Suffixes of texts that are source code.
+_CODE_SUFFIXES = {
+    "py": "text/x-python",
+    "pyi": "text/x-python",
+    "js": "text/javascript",
+    "mjs": "text/javascript",
+    "ts": "text/x-typescript",
+    "tsx": "text/x-typescript",
+    "java": "text/x-java",
+    "kt": "text/x-kotlin",
+    "c": "text/x-c",
+    "h": "text/x-c",
+    "cc": "text/x-c++",
+    "cpp": "text/x-c++",
+    "hpp": "text/x-c++",
+    "cs": "text/x-csharp",
+    "go": "text/x-go",
+    "rs": "text/x-rust",
+    "rb": "text/x-ruby",
+    "php": "text/x-php",
+    "pl": "text/x-perl",
+    "swift": "text/x-swift",
+    "scala": "text/x-scala",
+    "r": "text/x-r",
+    "sh": "text/x-shellscript",
+    "bash": "text/x-shellscript",
+    "ps1": "text/x-powershell",
+    "sql": "text/x-sql",
+    "css": "text/css",
+}
+#: Media types of source code.
+SOURCE_CODE = frozenset(_CODE_SUFFIXES.values())
+_TEXT_SUFFIXES = _CODE_SUFFIXES | {
+    "md": "text/markdown",
+    "markdown": "text/markdown",
+    "html": "text/html",
+    "htm": "text/html",
+    "xhtml": "text/html",
+    "rst": "text/x-rst",
+    "adoc": "text/asciidoc",
+    "asciidoc": "text/asciidoc",
+    "org": "text/org",
+    "tex": "text/x-tex",
+    "csv": "text/csv",
+    "tsv": "text/tab-separated-values",
+    "json": "application/json",
+    "yaml": "application/yaml",
+    "yml": "application/yaml",
+    "toml": "application/toml",
+    "xml": "application/xml",
+    "svg": "image/svg+xml",
+    "eml": "message/rfc822",
+    "mbox": "application/mbox",
+    "mhtml": "multipart/related",
+    "mht": "multipart/related",
+}
+
+_PROLOGUE = re.compile(r"\s*(?:<\?.*?\?>|<!--.*?-->)", re.DOTALL)
+_HTML = re.compile(r"\s*<(?:!doctype\s+html|html)\b", re.IGNORECASE)
+_HTML_LIKELY = re.compile(
+    r"\s*<(?:head|body|title|meta|link|script|style|div|table|p|h[1-6]|a|ul|ol|br|center|font)"
+    r"[\s>]",
+    re.IGNORECASE,
+)
+_SVG = re.compile(r"\s*<(?:!doctype\s+svg|svg)\b", re.IGNORECASE)
+_PDF_OBJECT = re.compile(rb"%PDF-|\d+ \d+ obj\b")
+
+
+def media_type(head: bytes, name: str) -> str:
+    """Return the media type of the document that begins with `head` and is called `name`.
+
+    A function of the bytes and the suffix of the name alone. What the bytes say goes first;
+    bytes that are text are text whatever the name says, and only there, and for an archive
+    that could be several kinds of document, does the suffix decide. `head` is the whole
+    document or its first `HEAD` bytes.
+    """
+    suffix = _suffix(name)
+    for offset, signature, found in _SIGNATURES:
+        if head.startswith(signature, offset) and head.startswith(_BEGINNINGS.get(found, b"")):
+            return _ole_type(head, suffix) if found is OLE else found
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")):
+        return _zip_type(head, suffix)
+    if suffix == "pdf" and _PDF_OBJECT.search(head, 0, HEAD):
+        # The header may be missing or come after up to a kilobyte of something else.
+        return "application/pdf"
+    if not is_text(head):
+        return "application/x-msdownload" if head.startswith(b"MZ") else OCTETS
+    return _text_type(head, suffix)
+
+
+def _suffix(name: str) -> str:
+    stem, _, suffix = name.replace("\\", "/").rpartition("/")[2].rpartition(".")
+    return suffix.lower() if stem else ""
+
+
+def _text_type(head: bytes, suffix: str) -> str:
+    by_suffix = _TEXT_SUFFIXES.get(suffix, "text/plain")
+    opening = head[:4096]
+    if b"<" not in opening[:512]:
+        return by_suffix
+    text = decode(opening).text
+    declared = text.lstrip().startswith("<?xml")
+    while prologue := _PROLOGUE.match(text):
+        text = text[prologue.end() :]
+    if _HTML.match(text):
+        return "text/html"
+    if _SVG.match(text):
+        return "image/svg+xml"
+    if declared:
+        return "application/xml" if by_suffix == "text/plain" else by_suffix
+    # Markdown and templates of other languages may begin with a tag as well.
+    if by_suffix == "text/plain" and _HTML_LIKELY.match(text):
+        return "text/html"
+    return by_suffix
+
+
+def _zip_type(head: bytes, suffix: str) -> str:
+    by_suffix = _OFFICE_SUFFIXES.get(suffix)
+    names = []
+    for name, start in _zip_names(head):
+        if name == b"mimetype":
+            stated = _MIMETYPE.match(head, start)
+            if stated:
+                return stated[0].decode("ascii")
+        names.append(name.decode("latin-1"))
+    for entry in names:
+        kind = _OFFICE_FOLDERS.get(entry.partition("/")[0])
+        if kind is not None:
+            return _OFFICE_SUFFIXES[kind]
+    if by_suffix is not None and any(
+        entry == "[Content_Types].xml" or entry.startswith(("Index/", "META-INF/", "_rels/"))
+        for entry in names
+    ):
+        return by_suffix
+    if names and names[0].startswith("META-INF/"):
+        return "application/java-archive"
+    return ZIP
+
+
+def _zip_names(head: bytes) -> Iterator[tuple[bytes, int]]:
+    """Yield each entry's name and where its bytes begin, as far as `head` goes."""
+    place = head.find(b"PK\x03\x04")
+    while 0 <= place <= len(head) - 30:
+        length, extra = struct.unpack_from("<HH", head, place + 26)
+        start = place + 30 + length
+        yield head[place + 30 : start], start + extra
+        place = head.find(b"PK\x03\x04", start)
+
+
+def _ole_type(head: bytes, suffix: str) -> str:
+    for stream, found in _OLE_STREAMS:
+        if stream.encode("utf-16-le") in head:
+            return found
+    return _OLE_SUFFIXES.get(suffix, OLE)

@@ -1,0 +1,98 @@
+"""What does a document say? The one entry: bytes of any kind in, content or a reason out."""
+
+import importlib
+from functools import cache
+from typing import cast
+
+from ragflow.documents import Content, Document
+from ragflow.errors import DocumentError
+from ragflow.interfaces.ingestion import ParseOptions, Parser
+from ragflow.parsing.descriptions import described
+from ragflow.parsing.media_types import ENCRYPTED_OFFICE
+from ragflow.parsing.reasons import Reason, skipped, unreadable
+
+#: The most bytes a document may have.
+LARGEST = 512 * 1024 * 1024
+
+_PLAIN_TEXT = "ragflow.parsing.plain_text:PlainTextParser"
+_IMAGE = "ragflow.parsing.image:ImageParser"
+#: Where the parser of a media type is; imported when the first document of the type comes.
+#: Any other ``text/…`` is read as plain text.
+PARSERS: dict[str, str] = {
+    "application/pdf": "ragflow.parsing.pdf:PdfParser",
+    "text/html": "ragflow.parsing.web_page:WebPageParser",
+    "application/xhtml+xml": "ragflow.parsing.web_page:WebPageParser",
+    "text/markdown": "ragflow.parsing.markdown:MarkdownParser",
+    "application/json": _PLAIN_TEXT,
+    "application/yaml": _PLAIN_TEXT,
+    "application/toml": _PLAIN_TEXT,
+    "application/xml": _PLAIN_TEXT,
+    "image/png": _IMAGE,
+    "image/jpeg": _IMAGE,
+    "image/tiff": _IMAGE,
+    "image/webp": _IMAGE,
+    "image/bmp": _IMAGE,
+    "image/gif": _IMAGE,
+}
+
+
+def parse(document: Document, options: ParseOptions) -> Content:
+    """Return what the document says: its text, in reading order, with its structure.
+
+    Deterministic for equal bytes, media type and options. Safe to call from several threads.
+    Raises `SkipDocument` when there is nothing to be done for the document (no parser, no
+    text, a password, a missing program) and `ParseError` when its bytes could not be read;
+    `code` of either is a `Reason`. An `OSError` is the document's own: its bytes could not be
+    had. Nothing else is raised, whatever the bytes are.
+    """
+    parser = _parser_for(document.media_type)
+    if document.size > LARGEST:
+        raise skipped(
+            Reason.TOO_LARGE,
+            f"{described(document.media_type)} of {document.size >> 20} MiB is larger than"
+            f" the {LARGEST >> 20} MiB that are read",
+        )
+    data = document.read()
+    if not data:
+        raise skipped(Reason.EMPTY, "the file is empty")
+    at_hand = Document(document.media_type, b"", len(data), lambda: data)
+    try:
+        return parser.parse(at_hand, options)
+    except DocumentError:
+        raise
+    except (MemoryError, RecursionError) as error:
+        raise unreadable(
+            Reason.EXHAUSTED,
+            f"{described(document.media_type)} is too large or too deeply nested to be read here",
+        ) from error
+    except Exception as error:
+        # The boundary to the libraries that read formats: what they raise on bytes made to
+        # break them has no limit, and one document must not stop a run.
+        raise unreadable(
+            Reason.DAMAGED,
+            f"{described(document.media_type)} could not be read: it is damaged",
+            hint="open it with the program it was made with and save it again",
+        ) from error
+
+
+def _parser_for(media_type: str) -> Parser:
+    place = PARSERS.get(media_type) or (_PLAIN_TEXT if media_type.startswith("text/") else None)
+    if place is not None:
+        return _parser_at(place)
+    if media_type == ENCRYPTED_OFFICE:
+        raise skipped(
+            Reason.ENCRYPTED,
+            f"{described(media_type)} cannot be read",
+            hint="save it without the password",
+        )
+    raise skipped(
+        Reason.UNSUPPORTED_TYPE,
+        f"{described(media_type)} cannot be read",
+        hint="documents that can be read: PDF, HTML, Markdown, text and images",
+    )
+
+
+@cache
+def _parser_at(place: str) -> Parser:
+    module, _, name = place.partition(":")
+    return cast(Parser, getattr(importlib.import_module(module), name)())
