@@ -1,0 +1,1 @@
+"""From content to chunks: where to cut, and how long a stretch is."""
