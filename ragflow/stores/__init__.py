@@ -1,0 +1,1 @@
+"""Stores: metadata, artifacts, vectors. Found by name through entry points."""

@@ -1,0 +1,1 @@
+"""Where large values are kept, by the digest of their bytes."""

@@ -1,0 +1,106 @@
+"""Who may run an instance now? File locks that die with their process."""
+
+import fcntl
+import json
+import os
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from ragflow.clock import Clock
+from ragflow.errors import BusyError, HomeError
+
+#: Seconds given to a holder to write who it is.
+_INTRODUCTION = 0.5
+
+
+class Holds:
+    """Locks under one folder, by name.
+
+    A lock is kept by the open file, so it is free at once when its process dies; a process
+    forked meanwhile lets go of its share.
+    """
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._open: set[int] = set()
+        os.register_at_fork(after_in_child=partial(_let_go, weakref.ref(self)))
+
+    @contextmanager
+    def hold(self, name: str, *, what: str, owner: str, wait: bool) -> Iterator[None]:
+        """Keep everybody else, threads of this process too, from holding this name.
+
+        `what` says in an error what is held, `owner` who holds it. Raises `BusyError` naming
+        the holder and since when, unless `wait`.
+        """
+        file = self._take(name, what=what, wait=wait)
+        try:
+            introduction = {
+                "owner": owner,
+                "pid": os.getpid(),
+                "since": self._clock.now().isoformat(timespec="seconds"),
+            }
+            os.pwrite(file, json.dumps(introduction).encode(), 0)
+            yield
+        finally:
+            # In a fork it is closed already, and the number may be another file's.
+            if file in self._open:
+                self._open.discard(file)
+                os.ftruncate(file, 0)
+                # Closing alone would leave it to a fork that has not let go of it yet.
+                fcntl.flock(file, fcntl.LOCK_UN)
+                os.close(file)
+
+    def _take(self, name: str, *, what: str, wait: bool) -> int:
+        path = self._folder / f"{name}.lock"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            raise HomeError(
+                f"lock {str(path)!r} cannot be made: {error.strerror}",
+                hint="check the permissions of the home, or choose another home",
+            ) from error
+        self._open.add(file)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            self._open.discard(file)
+            os.close(file)
+            raise BusyError(
+                f"{what} is held by {self._holder(path)}",
+                hint="wait for it with --wait, or stop that process",
+            ) from None
+        except BaseException:
+            self._open.discard(file)
+            os.close(file)
+            raise
+        os.ftruncate(file, 0)
+        return file
+
+    def _holder(self, path: Path) -> str:
+        # The holder may have taken the lock this instant and not have said who it is.
+        until = self._clock.elapsed() + _INTRODUCTION
+        while True:
+            try:
+                told = json.loads(path.read_bytes())
+                return f"{told['owner']} (process {told['pid']}) since {told['since']}"
+            except (ValueError, KeyError, TypeError):
+                if self._clock.elapsed() > until:
+                    return "another process"
+                self._clock.sleep(0.02)
+
+    def let_go(self) -> None:
+        """Close every lock without giving it up: in a fork, the other process goes on."""
+        for file in self._open:
+            os.close(file)
+        self._open.clear()
+
+
+def _let_go(holds: "weakref.ref[Holds]") -> None:
+    found = holds()
+    if found is not None:
+        found.let_go()

@@ -1,0 +1,1 @@
+"""How the tables of a home came to be what they are."""

@@ -1,0 +1,1 @@
+"""Vector stores: what keeps rows. Found by name through entry points."""
