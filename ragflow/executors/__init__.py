@@ -1,0 +1,1 @@
+"""Executors: where calls run. Found by name through entry points."""

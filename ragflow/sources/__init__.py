@@ -1,0 +1,1 @@
+"""Sources: what lists and loads owners. Found by name through entry points."""

@@ -1,0 +1,1 @@
+"""Targets: what keeps rows. Found by name through entry points."""
