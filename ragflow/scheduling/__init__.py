@@ -1,0 +1,1 @@
+"""The scheduler: walks owners through a graph of tasks, remembers calls, commits portions."""

@@ -1,0 +1,71 @@
+"""By which names do memos and ledgers know the tasks of this graph?"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from ragflow.core.items import Fingerprint
+from ragflow.core.parameters import type_name
+from ragflow.core.pipeline_graph import Node, PipelineGraph
+from ragflow.core.shapes import Shape
+from ragflow.incremental.fingerprint import (
+    fingerprint,
+    fingerprint_definition,
+    fingerprint_task,
+)
+from ragflow.incremental.task_code import code_fingerprint
+
+
+class Definitions(msgspec.Struct, frozen=True):
+    """The fingerprints of every task of a graph."""
+
+    #: By node: code, parameters and identities of its resources.
+    tasks: Mapping[str, Fingerprint]
+    #: By node: the name of the type it returns.
+    kinds: Mapping[str, str]
+    #: By node: everything above it, itself included; never a name.
+    definitions: Mapping[str, Fingerprint]
+
+
+def define(graph: PipelineGraph, steps: Mapping[str, Fingerprint]) -> Definitions:
+    """Name every task; `steps` are the fingerprints of the values that steps returned.
+
+    Raises `FingerprintError` when code reads what cannot be fingerprinted.
+    """
+    tasks: dict[str, Fingerprint] = {}
+    kinds: dict[str, str] = {}
+    whole: dict[str, Fingerprint] = {}
+    for node in graph.nodes.values():
+        if node.name in steps:
+            tasks[node.name] = whole[node.name] = steps[node.name]
+            continue
+        tasks[node.name] = _task(node)
+        if node.task is not None:
+            kinds[node.name] = type_name(node.task.signature.returns)
+        upstream = [whole[name] for name in node.data if name in whole]
+        whole[node.name] = fingerprint_definition(tasks[node.name], upstream)
+    return Definitions(tasks, kinds, whole)
+
+
+def _task(node: Node) -> Fingerprint:
+    if node.shape is Shape.SOURCE and node.task is None:
+        # Where a source looks is its locator; what it finds is content.
+        return fingerprint("source", ())
+    if node.shape is Shape.GROUPING:
+        return code_fingerprint(node.subject, getattr(node.subject, "__version__", None))
+    place = node.task.place
+    parameters = {k: v for k, v in node.parameters.items() if k != place}
+    code = code_fingerprint(node.task.function, node.task.version)
+    # What a memo is decoded to counts even where a version stands for the code.
+    kind = type_name(node.task.signature.returns)
+    code = fingerprint("returns", (code, kind.encode()))
+    return fingerprint_task(code, parameters, node.identities())
+
+
+def space_of(graph: PipelineGraph, end: Node) -> Mapping[str, object]:
+    """Return what the rows of an end have in common: the space of the vectors above it."""
+    for node in reversed(graph.upstream(end.name)):
+        if node.task is not None and node.task.space is not None:
+            identity = node.identities()[node.task.space]
+            return identity if isinstance(identity, Mapping) else {"space": identity}
+    return {}

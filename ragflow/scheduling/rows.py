@@ -1,0 +1,59 @@
+"""Which rows does an owner want at an end?"""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from ragflow.core.items import Fingerprint, Row
+from ragflow.core.pipeline_graph import Node
+from ragflow.core.records import HeldRow
+from ragflow.errors import DocumentError
+from ragflow.incremental.fingerprint import fingerprint_envelope, fingerprint_value, row_id
+from ragflow.scheduling.calls import Stop, arguments_of, run_function
+from ragflow.scheduling.walk import Ground, Table, joined
+
+
+class WantedRow(msgspec.Struct, frozen=True):
+    """A row as it should be in the target."""
+
+    held: HeldRow
+    value: Any
+    payload: Mapping[str, Any]
+
+
+def wanted_rows(
+    node: Node,
+    ground: Ground,
+    tables: Mapping[str, Table | Stop],
+    *,
+    resources: Mapping[str, Any],
+    instance: Fingerprint,
+    source: str,
+    key: str,
+) -> dict[str, WantedRow]:
+    """Return the rows by id, in the order of the parts.
+
+    A row's id is made of the content of the part the target runs over; of equal parts of one
+    owner the second is another row.
+    """
+    rows: dict[str, WantedRow] = {}
+    occurrences: Counter[Fingerprint] = Counter()
+    for _path, inputs in joined(node, ground, tables):
+        given = arguments_of(node, key, inputs)
+        made = run_function(node.task.function, given, {**node.parameters, **resources})
+        if made is None:
+            continue
+        if not isinstance(made, Row):
+            raise DocumentError(
+                f"the target {node.name!r} returned a {type(made).__name__}",
+                hint="a target returns a Row, or None for a part that gets none",
+            )
+        content = inputs[0].fingerprint
+        occurrences[content] += 1
+        name = row_id(instance, source, key, content, occurrences[content])
+        payload = {**inputs[0].envelope, **made.payload, "key": key}
+        held = HeldRow(name, fingerprint_value(made.value), fingerprint_envelope(payload))
+        rows[name] = WantedRow(held, made.value, payload)
+    return rows

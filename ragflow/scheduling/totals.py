@@ -1,0 +1,52 @@
+"""What has a run done so far?"""
+
+from collections import Counter
+from collections.abc import Hashable, Mapping
+
+from ragflow.core.pipeline_graph import PipelineGraph
+from ragflow.core.records import TaskTotal
+from ragflow.core.shapes import Shape
+
+
+class Totals:
+    """Counts of one run: documents by what became of them, calls by task, rows."""
+
+    def __init__(self, graph: PipelineGraph) -> None:
+        self.documents: Counter[str] = Counter()
+        self.deleted = 0
+        self.tasks: dict[str, TaskTotal] = {
+            node.name: TaskTotal()
+            for node in graph.nodes.values()
+            if node.shape is not Shape.GROUPING
+        }
+        #: Calls a plan counted instead of running them, by task; equal calls once.
+        self.counted: dict[str, set[Hashable]] = {}
+        self.upserted = 0
+        self.rows_deleted = 0
+        #: Groups that failed: owners that are no documents.
+        self.failed_groups = 0
+
+    def count(self, word: str, *, instead_of: str | None = None) -> None:
+        """Count a listed owner under the word for what became of it, and under no other."""
+        if instead_of is not None:
+            self.uncount(instead_of)
+        self.documents[word] += 1
+
+    def uncount(self, word: str) -> None:
+        """Take back that an owner was counted: it is not what it was taken for."""
+        self.documents[word] -= 1
+
+    def count_call(self, task: str, ticket: Hashable) -> None:
+        """Count a call that a plan does not run."""
+        self.counted.setdefault(task, set()).add(ticket)
+
+    def count_untouched(self, counts: Mapping[str, int]) -> None:
+        """Count the owners a comparison found to need nothing, each under one name."""
+        standing = {name: counts.get(name, 0) for name in ("skipped", "held_back")}
+        self.documents.update(standing)
+        self.documents["unchanged"] += counts.get("unchanged", 0) - sum(standing.values())
+
+    @property
+    def failed(self) -> int:
+        """How many owners this run failed, documents and groups."""
+        return self.documents["failed"] + self.failed_groups
