@@ -1,0 +1,1 @@
+"""The composition root: homes, runs, plans; joins plugins to the scheduler."""

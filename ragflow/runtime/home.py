@@ -1,0 +1,99 @@
+"""What does one project have open: metadata store, vector store, targets?"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ragflow.clock import Clock, SystemClock
+from ragflow.config import Project, cores, find_project, quiet_libraries
+from ragflow.core.source_reference import SourceReference
+from ragflow.interfaces.ingestion import VectorStore
+from ragflow.interfaces.orchestration import MetadataStore, Source, Target
+from ragflow.plugins import find
+
+
+class Home:
+    """A project with its stores; each is opened on first use and closed with the home."""
+
+    def __init__(self, project: Project, clock: Clock | None = None) -> None:
+        quiet_libraries()
+        self.project = project
+        self.clock: Clock = clock or SystemClock()
+        self._metadata: MetadataStore | None = None
+        self._vectors: VectorStore | None = None
+        self._targets: dict[str, Target] = {}
+        self._opening = threading.RLock()
+
+    @property
+    def folder(self) -> Path:
+        """The folder that keeps the state."""
+        return self.project.home
+
+    @property
+    def metadata(self) -> MetadataStore:
+        """The metadata store; raises `HomeError` when it cannot be opened."""
+        if self._metadata is None:
+            artifacts = find("artifact_stores", self.project.config.artifacts.plugin)
+            opening = find("metadata_stores", self.project.config.metadata.plugin)
+            self._metadata = opening(
+                self.folder, clock=self.clock, artifacts=artifacts(self.folder / "artifacts")
+            )
+        return self._metadata
+
+    @property
+    def vectors(self) -> VectorStore:
+        """The vector store."""
+        with self._opening:
+            if self._vectors is None:
+                name = self.project.config.vectors.plugin
+                store = find("vector_stores", name)
+                self._vectors = store(self.folder / name, clock=self.clock)
+            return self._vectors
+
+    def target(self, name: str) -> Target:
+        """Return the target of this name, opened once."""
+        if name not in self._targets:
+            self._targets[name] = find("targets", name)(self.vectors)
+        return self._targets[name]
+
+    def source(self, subject: Any) -> Source:
+        """Open the source that a pipeline named, or return the one it was given."""
+        if not isinstance(subject, SourceReference):
+            source: Source = subject
+            return source
+        plugin = find("sources", subject.plugin)
+        located = getattr(plugin, "located", None)
+        if located is None:
+            source = plugin(**subject.parameters)
+        else:
+            leave_out = [self.folder]
+            source = located(self.project.root, leave_out=leave_out, **subject.parameters)
+        return source
+
+    def workers(self) -> int:
+        """Return how many calls run at the same time."""
+        return self.project.config.run.workers or cores()
+
+    def close(self) -> None:
+        """Close what was opened; may be called twice."""
+        vectors, metadata = self._vectors, self._metadata
+        self._vectors = self._metadata = None
+        self._targets.clear()
+        try:
+            if vectors is not None:
+                vectors.close()
+        finally:
+            if metadata is not None:
+                metadata.close()
+
+
+@contextmanager
+def open_home(start: Path | None = None) -> Iterator[Home]:
+    """Open the home of the project that `start` (the working directory) lies in."""
+    home = Home(find_project(start))
+    try:
+        yield home
+    finally:
+        home.close()

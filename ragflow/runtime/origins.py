@@ -1,0 +1,212 @@
+"""How is one source listed, compared, streamed and cleared of what is gone?"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain, islice
+from typing import Any
+
+import msgspec
+
+from ragflow.core.pipeline_graph import Node, PipelineGraph
+from ragflow.core.records import EndNow, Instance, OwnerChange, OwnerRemoval
+from ragflow.core.shapes import Shape
+from ragflow.errors import GuardError, SourceError
+from ragflow.interfaces.orchestration import Ledger, Listing, Source
+from ragflow.runtime.guards import check_listing, check_place
+from ragflow.scheduling.commits import Committer
+from ragflow.scheduling.groups import Gathering, Gatherings, is_group
+from ragflow.scheduling.moves import Moves
+from ragflow.scheduling.scheduler import Scheduler
+from ragflow.scheduling.surroundings import Surroundings
+from ragflow.scheduling.walk import Ground
+
+#: Owners removed in one commit.
+PORTION = 500
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """One source or grouping with what descends from it."""
+
+    node: Node
+    graph: PipelineGraph
+    source: Source
+    ground: Ground
+    #: By target node: the node and the end.
+    ends: Mapping[str, tuple[Node, EndNow]]
+    #: Whether an end writes a generation that is to replace one that serves.
+    rebuilding: bool
+    #: The groupings its items are brought together by, and the tasks they need.
+    gatherings: Sequence[Gathering] = ()
+    gather_ground: Ground | None = None
+
+
+class Permissions(msgspec.Struct, frozen=True):
+    """What the request allows and how it is told."""
+
+    allow_deletions: bool
+    #: Told of a guard that refuses: a run raises it, a plan says it.
+    refuse: Callable[[GuardError], None]
+    noted: Callable[[str], None]
+    listed: Callable[[Mapping[str, int]], None]
+    #: Called once before anything is written to a target.
+    before_writing: Callable[[], None]
+    #: Requirements that are met now.
+    released: Sequence[str]
+
+
+def process(
+    origin: Origin,
+    surroundings: Surroundings,
+    ledger: Ledger,
+    committer: Committer | None,
+    permissions: Permissions,
+) -> None:
+    """Bring every end below one origin up to date; without a committer only count.
+
+    Deletions come last, after a complete listing and after everything else was committed.
+    """
+    instance, name = surroundings.instance, origin.node.source
+    is_source = origin.node.shape is Shape.SOURCE
+    place = origin.source.locator()
+    ends = [end for _, end in origin.ends.values()]
+    listing = ledger.listing(instance, name, ends, permissions.released)
+    try:
+        _list(origin, listing)
+        if is_source:
+            _guard_place(ledger, instance, name, place, permissions)
+            try:
+                check_listing(listing, place, allow_deletions=permissions.allow_deletions)
+            except GuardError as error:
+                permissions.refuse(error)
+        if committer is not None and is_source and ledger.locator(instance, name) is None:
+            # Before the first row: an interrupted first run must not leave the place unguarded.
+            ledger.set_locator(instance, name, place)
+        counts = listing.counts()
+        if is_source:
+            surroundings.totals.count_untouched(counts)
+            permissions.listed(counts)
+        busy = any(counts.get(k) for k in ("added", "modified", "stale", "deleted"))
+        if committer is not None and busy:
+            permissions.before_writing()
+        if busy or origin.gatherings:
+            _stream(origin, surroundings, ledger, listing, committer)
+        if committer is not None and is_source and ledger.locator(instance, name) != place:
+            ledger.set_locator(instance, name, place)
+    finally:
+        listing.close()
+
+
+def _guard_place(
+    ledger: Ledger,
+    instance: Instance,
+    name: str,
+    place: Mapping[str, Any],
+    permissions: Permissions,
+) -> None:
+    try:
+        note = check_place(
+            ledger, instance, name, place, allow_deletions=permissions.allow_deletions
+        )
+    except GuardError as error:
+        permissions.refuse(error)
+        return
+    if note:
+        permissions.noted(note)
+
+
+def check_sources(
+    graph: PipelineGraph, ledger: Ledger, instance: Instance, permissions: Permissions
+) -> list[str]:
+    """Return the sources that the ledger knows and the pipeline no longer has.
+
+    Refuses to go on while one of them has documents, unless deletions are allowed; groups
+    that nothing makes any more may always go.
+    """
+    has = {node.source for node in graph.nodes.values() if node.origin == node.name}
+    gone = [name for name in ledger.sources(instance) if name not in has]
+    named = [repr(name) if name else "the unnamed source" for name in gone if not is_group(name)]
+    if named and not permissions.allow_deletions:
+        permissions.refuse(
+            GuardError(
+                f"the pipeline no longer has {', '.join(named)}, whose documents are in the index",
+                hint="run it with --allow-deletions if they are meant to go, or name it as before",
+            )
+        )
+    return gone
+
+
+def clear_sources(
+    gone: Sequence[str], surroundings: Surroundings, ledger: Ledger, committer: Committer
+) -> None:
+    """Delete every row of the owners of sources that the pipeline no longer has."""
+    for name in gone:
+        listing = ledger.listing(surroundings.instance, name, [])
+        try:
+            removals = list(listing.deleted())
+            _remove(removals, committer, surroundings)
+            if not is_group(name):
+                surroundings.totals.deleted += len(removals)
+        finally:
+            listing.close()
+
+
+def _list(origin: Origin, listing: Listing) -> None:
+    try:
+        for page in origin.source.list():
+            listing.add(page)
+    except OSError as error:
+        where = error.filename or origin.node.name
+        raise SourceError(f"the source cannot be listed: {error.strerror}: {where}") from error
+
+
+def _stream(
+    origin: Origin,
+    surroundings: Surroundings,
+    ledger: Ledger,
+    listing: Listing,
+    committer: Committer | None,
+) -> None:
+    gone = list(listing.deleted())
+    if isinstance(origin.source, Gathering) and not origin.source.is_complete:
+        gone = []  # who failed may be the one who was in that group
+    contents = ledger.contents(
+        surroundings.instance, origin.node.source, [removal.owner for removal in gone]
+    )
+    moves = Moves(contents.values())
+    is_source = origin.node.shape is Shape.SOURCE
+    scheduler = Scheduler(
+        surroundings,
+        _ordered(origin.ground, origin.graph),
+        source=origin.source,
+        name=origin.node.source,
+        ends=origin.ends,
+        moves=moves,
+        gatherings=Gatherings(origin.gatherings) if origin.gatherings else None,
+        gather_ground=origin.gather_ground,
+        rebuilding=origin.rebuilding,
+        counted=is_source,
+    )
+    changes: Iterator[OwnerChange] = listing.changes()
+    if origin.gatherings:
+        changes = chain(changes, listing.unchanged())
+    scheduler.run(changes)
+    if is_source:
+        surroundings.totals.deleted += len(gone) - moves.claimed
+    if committer is not None:
+        _remove(gone, committer, surroundings)
+
+
+def _ordered(ground: Ground, graph: PipelineGraph) -> Ground:
+    """Return the ground with its tasks in the order of the graph.
+
+    Asked for only where something is to be done: the library that orders takes 0.2 s to import.
+    """
+    wanted = {node.name for node in ground.nodes}
+    nodes = [node for node in graph.order() if node.name in wanted]
+    return msgspec.structs.replace(ground, nodes=nodes)
+
+
+def _remove(gone: Sequence[OwnerRemoval], committer: Committer, surroundings: Surroundings) -> None:
+    remaining = iter(gone)
+    while portion := list(islice(remaining, PORTION)):
+        written = committer.remove(portion)
+        surroundings.totals.rows_deleted += written.deleted

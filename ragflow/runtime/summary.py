@@ -1,0 +1,123 @@
+"""What does a run or a plan say at its end?"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ragflow.core.pipeline_graph import PipelineGraph
+from ragflow.scheduling.totals import Totals
+
+#: Each listed document is counted under exactly one of these.
+DOCUMENTS = (
+    "added",
+    "modified",
+    "stale",
+    "moved",
+    "unchanged",
+    "failed",
+    "skipped",
+    "held_back",
+)
+
+
+def documents_of(totals: Totals) -> dict[str, int]:
+    """Return the documents by what became of them, and apart the deleted."""
+    counts = {name: totals.documents[name] for name in DOCUMENTS}
+    return {**counts, "deleted": totals.deleted}
+
+
+def tasks_of(totals: Totals) -> dict[str, dict[str, Any]]:
+    """Return what each task did."""
+    return {
+        name: {
+            "ran": total.ran,
+            "memoized": total.memoized,
+            "failed": total.failed,
+            "seconds": round(total.seconds, 3),
+        }
+        for name, total in totals.tasks.items()
+    }
+
+
+def embedded_of(graph: PipelineGraph, totals: Totals) -> tuple[int, float]:
+    """Return how many vectors were computed and the seconds it took."""
+    tasks = [
+        totals.tasks[node.name]
+        for node in graph.nodes.values()
+        if node.task is not None and node.task.space is not None
+    ]
+    return sum(task.ran for task in tasks), sum(task.seconds for task in tasks)
+
+
+def counted_of(graph: PipelineGraph, totals: Totals) -> tuple[int, bool]:
+    """Return how many vectors a run would compute, and whether that is exact.
+
+    It is not where a counted task feeds another: what lies below is at most that.
+    """
+    counted = {name for name, calls in totals.counted.items() if calls}
+    embedding = sum(
+        len(totals.counted.get(node.name, ()))
+        for node in graph.nodes.values()
+        if node.task is not None and node.task.space is not None
+    )
+    exact = not any(
+        counted & {above.name for above in graph.upstream(name)} - {name} for name in counted
+    )
+    return embedding, exact and not _hides(graph, counted)
+
+
+def _hides(graph: PipelineGraph, counted: set[str]) -> bool:
+    """Tell whether a counted task stands above an embedding task that saw nothing of it."""
+    for node in graph.nodes.values():
+        if node.task is not None and node.task.space is not None:
+            above = {each.name for each in graph.upstream(node.name)} - {node.name}
+            if above & counted:
+                return True
+    return False
+
+
+def run_summary(
+    *,
+    run: int | None,
+    instance: str,
+    state: str,
+    graph: PipelineGraph,
+    totals: Totals,
+    rows: int,
+    seconds: Mapping[str, float],
+) -> dict[str, Any]:
+    """Return the object that ``run --json`` prints; its schema is in the package."""
+    embedded, embedding = embedded_of(graph, totals)
+    documents = documents_of(totals)
+    return {
+        "schema": 1,
+        "run": run,
+        "instance": instance,
+        "state": state,
+        "documents": documents,
+        "chunks": {
+            "total": rows,
+            "embedded": embedded,
+            "reused": max(0, rows - embedded),
+            "upserted": totals.upserted,
+            "deleted": totals.rows_deleted,
+        },
+        "tasks": tasks_of(totals),
+        "seconds": {
+            "total": round(seconds["total"], 3),
+            "start": round(seconds["start"], 3),
+            "embed": round(embedding, 3),
+        },
+        "dead_letters": documents["failed"] + documents["held_back"],
+    }
+
+
+def plan_summary(instance: str, graph: PipelineGraph, totals: Totals) -> dict[str, Any]:
+    """Return the object that ``plan --json`` prints; its schema is in the package."""
+    chunks, exact = counted_of(graph, totals)
+    return {
+        "schema": 1,
+        "instance": instance,
+        "documents": documents_of(totals),
+        "chunks_to_embed": chunks,
+        "exact": exact,
+    }
