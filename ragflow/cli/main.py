@@ -1,0 +1,128 @@
+"""The entry of the command line: finds the command, and turns errors into sentences."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from ragflow import __version__
+from ragflow.cli import collection_commands
+from ragflow.cli.documents import list_documents
+from ragflow.cli.export import export_collection
+from ragflow.cli.failures import ExitCode, exit_code, tell
+from ragflow.cli.graph import draw_graph
+from ragflow.cli.history import list_runs, show_run
+from ragflow.cli.init import init_project
+from ragflow.cli.output import ReaderGoneError
+from ragflow.cli.pipelines import list_pipelines
+from ragflow.cli.plan import plan_pipeline
+from ragflow.cli.query import query_collection
+from ragflow.cli.run import run_pipeline
+from ragflow.cli.schema import print_schema
+from ragflow.config import stay_offline
+from ragflow.errors import UsageError
+
+DEBUG = "--debug"
+
+app = typer.Typer(
+    add_completion=False,
+    # Plain help starts in half the time, and reads the same in a pipe.
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.command("init")(init_project)
+app.command("pipelines")(list_pipelines)
+app.command("run")(run_pipeline)
+app.command("plan")(plan_pipeline)
+app.command("query")(query_collection)
+app.command("runs")(list_runs)
+app.command("show")(show_run)
+app.command("documents")(list_documents)
+app.add_typer(collection_commands.app, name="collections")
+app.command("export")(export_collection)
+app.command("graph")(draw_graph)
+app.command("schema")(print_schema)
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it so
+    if wanted:
+        typer.echo(f"ragflow {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def start(
+    context: typer.Context,
+    *,
+    version: Annotated[  # noqa: ARG001 - its callback acts on it
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True),
+    ] = False,
+    debug: Annotated[  # noqa: ARG001 - `run` acts on it, wherever it stands
+        bool, typer.Option(DEBUG, help="Show where an error comes from; works in any place.")
+    ] = False,
+) -> None:
+    """Keep a vector index true to a changing set of documents."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(ExitCode.USAGE)
+
+
+def run(arguments: Sequence[str] | None = None) -> None:
+    """Carry out a command line, the process's own unless given, and exit with its code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    end = given.index("--") if "--" in given else len(given)
+    is_debugging = DEBUG in given[:end]
+    given = [word for n, word in enumerate(given) if word != DEBUG or n > end]
+    try:
+        code = _carry_out(given)
+    except ReaderGoneError:
+        code = ExitCode.FAILED
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the boundary: told, never swallowed
+        if is_debugging:
+            import traceback
+
+            traceback.print_exc()
+        tell(error)
+        code = exit_code(error)
+    sys.exit(_after_flush(code))
+
+
+def _after_flush(code: int) -> int:
+    """Hand on what was printed; the interpreter would complain of a closed pipe at its end."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.FAILED
+    return code
+
+
+def check_text(word: str) -> None:
+    """Raise `UsageError` for a word of the command line that is no valid text."""
+    try:
+        word.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"{word!a} is not valid UTF-8",
+            hint=r"spell such bytes as `ragflow documents` lists them: caf\xe9.txt",
+        ) from error
+
+
+def _carry_out(arguments: list[str]) -> int:
+    """Run the command without the error handling of Typer, which is not in our words."""
+    stay_offline()
+    for word in arguments:
+        check_text(word)
+    command = typer.main.get_command(app)
+    try:
+        with command.make_context("ragflow", arguments) as context:
+            command.invoke(context)
+    except typer.Exit as end:
+        return end.exit_code
+    except typer.Abort as error:
+        raise KeyboardInterrupt from error
+    return ExitCode.SUCCEEDED

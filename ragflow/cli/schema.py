@@ -1,0 +1,31 @@
+"""``ragflow schema``: the JSON Schema of what ``--json`` prints."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ragflow.cli.output import results
+
+FOLDER = Path(__file__).parent / "schemas"
+
+
+class Name(StrEnum):
+    """The objects that have a schema."""
+
+    RUN = "run"  #: ``run`` and ``show``
+    RUNS = "runs"
+    PLAN = "plan"
+    QUERY = "query"
+    DOCUMENTS = "documents"
+    COLLECTIONS = "collections"
+    PIPELINES = "pipelines"
+
+
+def print_schema(
+    name: Annotated[Name, typer.Argument(metavar="NAME", help=", ".join(Name))],
+) -> None:
+    """Print the JSON Schema of what --json prints."""
+    with results() as out:
+        out.line((FOLDER / f"{name.value}.json").read_text(encoding="utf-8").rstrip())

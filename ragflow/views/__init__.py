@@ -1,0 +1,1 @@
+"""How runs, plans, graphs and tables look, on a terminal and in Jupyter alike."""

@@ -1,0 +1,148 @@
+from datetime import UTC, datetime, timedelta
+
+from ragflow.core.records import FailedAttempt, OwnerView, RunRecord
+from ragflow.core.states import OwnerState, RunState
+from ragflow.views.listings import (
+    collection_text,
+    collections_table,
+    failures_table,
+    hit_text,
+    owner_text,
+    owners_table,
+    pipelines_table,
+    run_text,
+    runs_table,
+)
+from ragflow.views.rendering import render
+from tests.unit.views.drawn import summary
+
+NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
+
+
+def run(**changes):
+    facts = {
+        "id": 3,
+        "instance": "handbook",
+        "pipeline": "handbook",
+        "state": RunState.SUCCEEDED,
+        "parameters": {"folder": "docs"},
+        "started_at": NOON,
+        "ended_at": NOON + timedelta(seconds=9),
+        "summary": summary(),
+    }
+    return RunRecord(**{**facts, **changes})
+
+
+def owner(**changes):
+    facts = {
+        "key": "guide/keys.md",
+        "source": "",
+        "instance": "handbook",
+        "state": OwnerState.SUCCEEDED,
+        "reason": None,
+        "message": None,
+        "version": "ab" * 20,
+        "chunks": 1200,
+        "metadata": {"media_type": "text/markdown"},
+    }
+    return OwnerView(**{**facts, **changes})
+
+
+COLLECTION = {
+    "name": "handbook",
+    "generation": 2,
+    "space": {"name": "hashing", "dimension": 256, "metric": "cosine"},
+    "chunks": 1200,
+    "documents": {"skipped": 1, "succeeded": 3},
+    "created_at": NOON.isoformat(),
+    "published_at": NOON.isoformat(),
+}
+
+
+def test_the_history_says_what_each_run_came_to():
+    rows = runs_table(
+        [
+            run(),
+            run(id=2, state=RunState.FAILED, summary=None, error="folder 'x' is not there"),
+            run(id=1, state=RunState.RUNNING, summary=None, ended_at=None),
+        ],
+        cut_off={1},
+    ).rows
+    assert [(row[2], *row[4:]) for row in rows] == [
+        ("succeeded", "2.3 s", "2 added, 1,200 unchanged, 1 deleted"),
+        ("failed", "9.0 s", "folder 'x' is not there"),
+        ("cut off", "", ""),
+    ]
+
+
+def test_one_run_says_with_what_it_was_started():
+    lines = run_text(run(trigger="api"), summary()).splitlines()
+    assert lines[0] == "run 3 of handbook: succeeded in 2.3 s"
+    assert "parameters  folder=docs" in lines
+    assert lines[-1].endswith(", by api")
+
+
+def test_failed_attempts_name_document_part_task_and_reason():
+    attempt = FailedAttempt(
+        run=3,
+        task="check",
+        key="a.md",
+        part="0.4",
+        reason="error",
+        message="ValueError: no\nhours",
+        traceback=None,
+        at=NOON,
+    )
+    assert render(failures_table([attempt])).splitlines()[1] == (
+        "a.md (part 0.4)  check  ValueError: no\\nhours"
+    )
+
+
+def test_documents_are_listed_with_state_chunks_version_and_reason():
+    skipped = owner(
+        state=OwnerState.HELD_BACK, version=None, reason="damaged", message="it is no PDF"
+    )
+    assert owners_table([owner(), skipped]).rows == [
+        ("guide/keys.md", "succeeded", "1,200", "abababababab", ""),
+        ("guide/keys.md", "held back", "1,200", "", "damaged: it is no PDF"),
+    ]
+
+
+def test_one_document_tells_all_that_is_known_and_no_empty_line():
+    lines = owner_text(owner(requirement="program:tesseract"), "handbook").splitlines()
+    assert "needs       program:tesseract" in lines
+    assert "media_type  text/markdown" in lines
+    assert not any(line.startswith(("reason", "task", "source")) for line in lines)
+
+
+def test_collections_say_what_they_hold_and_what_made_it():
+    assert collections_table([COLLECTION]).rows == [("handbook", "1,200", "4", "hashing", "2")]
+    lines = collection_text(COLLECTION).splitlines()
+    assert "documents   1 skipped, 3 succeeded" in lines
+    assert "metric      cosine" in lines
+
+
+def test_pipelines_show_defaults_and_what_is_required():
+    schema = {
+        "properties": {"folder": {"type": "string", "default": "docs"}, "n": {"type": "integer"}}
+    }
+    described = {"name": "a", "schedule": None, "description": "Does it.", "parameters": schema}
+    assert pipelines_table([described]).rows == [
+        ("a", "", "folder=docs, n (integer, required)", "Does it.")
+    ]
+
+
+def test_a_hit_cites_its_source_and_is_cut_to_an_excerpt():
+    hit = {
+        "score": 0.81234,
+        "key": "a.pdf",
+        "page": 3,
+        "headings": ["Keys", "Loss"],
+        "text": "one\ntwo  three " * 10,
+    }
+    lines = hit_text(1, hit, excerpt=16, width=40).splitlines()
+    assert lines == ["1. 0.812  a.pdf, page 3", "   Keys > Loss", "   one two three on …"]
+    assert hit_text(2, {**hit, "page": None, "headings": []}, excerpt=3).splitlines() == [
+        "2. 0.812  a.pdf",
+        "   one …",
+    ]
