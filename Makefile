@@ -1,0 +1,118 @@
+# Everything a contributor runs. CI runs `make test` and nothing else.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+
+# The first interpreter that starts and is new enough; `make PYTHON=/path/to/python` overrules it.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	if "$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then echo "$$p"; break; fi; \
+	done 2>/dev/null)
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+STEP := @printf '==> %s\n'
+
+# Acceptance tests load the model and use every core, so they run alone.
+ALONE := $(wildcard tests/acceptance)
+TYPED := $(wildcard ragflow pipelines)
+CHECKED := $(wildcard tests/unit tests/contracts tests/test_*.py)
+PARALLEL := $(BIN)/pytest -q -n 2
+SERIAL := $(BIN)/pytest -q
+FAST := not slow and not network
+ALL := not network
+
+# What the user typed, to the letter: `override … :=` keeps make from reading `$` in it, and it
+# reaches the shell through the environment, so spaces and quotes need no care.
+override FOLDER := $(value FOLDER)
+override QUESTION := $(value QUESTION)
+export FOLDER QUESTION
+
+.PHONY: help setup system-parts demo test check test-long lint format types imports fast-tests bench-scifact clean
+
+help:
+	@echo 'make demo           set up, index a folder and ask it a question (FOLDER=… QUESTION=…)'
+	@echo 'make test           set up and run every check but the slow tests, then the demo'
+	@echo 'make check          the checks to run before every commit, in under three minutes'
+	@echo 'make test-long      make test, and the slow tests'
+	@echo 'make setup          the environment in $(VENV); nothing to do when it is up to date'
+	@echo 'make lint           style, formatting, types and architecture'
+	@echo 'make format         rewrite the code in the house format'
+	@echo 'make bench-scifact  retrieval quality on BEIR SciFact, beside the published figure'
+	@echo 'make clean          remove what tests, tools and the demo left; keeps $(VENV)'
+
+# --- Setting up -------------------------------------------------------------------------------
+
+setup: system-parts $(READY)
+
+system-parts:
+	@sh .ci/system_parts
+
+# Some packages carry templates that are not Python; they cannot be compiled and need not be.
+$(READY): pyproject.toml constraints.txt
+	@test -n '$(PYTHON)' || { echo 'error: no Python 3.11 or newer found; name one: make PYTHON=/path/to/python' >&2; exit 1; }
+	@test -x $(BIN)/pip || { printf '==> %s\n' 'creating $(VENV)'; $(PYTHON) -m venv $(VENV); }
+	$(STEP) 'installing ragflow and its tools (a few minutes the first time)'
+	@$(PIP) install --no-compile -c constraints.txt -e '.[dev,notebook]'
+	$(STEP) 'installing the vocabularies that tests use'
+	@$(PIP) install --no-compile --no-deps -c constraints.txt llama-index-core
+	$(STEP) 'compiling to bytecode'
+	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib $(TYPED) || true
+	@touch $@
+
+# --- Running ----------------------------------------------------------------------------------
+
+demo: setup
+	$(STEP) 'demo'
+	@$(BIN)/python tests/acceptance/demo.py $${FOLDER:+"--folder=$$FOLDER"} $${QUESTION:+"--question=$$QUESTION"}
+
+bench-scifact: setup
+	$(STEP) 'retrieval quality on BEIR SciFact'
+	@HF_HUB_OFFLINE=1 PYTHONPATH=. $(BIN)/python tests/benchmarks/scifact_pipeline.py
+
+# --- Checking ---------------------------------------------------------------------------------
+
+check: setup lint fast-tests
+
+lint: setup
+	$(STEP) 'style'
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check . || { echo 'error: not in the house format; run: make format' >&2; exit 1; }
+	$(STEP) 'types'
+	@$(BIN)/mypy --no-error-summary $(TYPED)
+	$(STEP) 'architecture'
+	@found=$$($(BIN)/lint-imports --no-logo 2>&1) || { printf '%s\n' "$$found" >&2; exit 1; }
+
+fast-tests: export HF_HUB_OFFLINE := 1
+fast-tests: setup
+	$(STEP) 'unit tests and contracts'
+	@$(PARALLEL) -m '$(FAST)' $(CHECKED)
+
+# pytest exits with 5 when a filter leaves no test; that is no failure of the second pass.
+define run_tests
+@$(PARALLEL) -m '$(1)' $(ALONE:%=--ignore=%) tests
+@test -z '$(ALONE)' || $(SERIAL) -m '$(1)' $(ALONE) || test $$? -eq 5
+endef
+
+test: export HF_HUB_OFFLINE := 1
+test: setup lint
+	$(STEP) 'every test but the slow ones'
+	$(call run_tests,$(FAST))
+	@$(MAKE) demo
+
+test-long: export HF_HUB_OFFLINE := 1
+test-long: setup lint
+	$(STEP) 'every test'
+	$(call run_tests,$(ALL))
+	@$(MAKE) demo
+
+format: setup
+	@$(BIN)/ruff check --quiet --fix . || true
+	@$(BIN)/ruff format --quiet .
+
+clean:
+	@rm -rf .demo .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
+	@find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
