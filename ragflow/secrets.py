@@ -14,7 +14,7 @@ def resolve(secret: Secret) -> str:
     reference, never the secret.
     """
     kind, _, name = secret.reference.partition(":")
-    if kind == "env" and name:
+    if kind == "env":
         found = os.environ.get(name)
         if found is None:
             raise UsageError(
@@ -22,14 +22,10 @@ def resolve(secret: Secret) -> str:
                 hint=f"set the environment variable {name}",
             )
         return found
-    if kind == "file" and name:
-        try:
-            return Path(name).expanduser().read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(
-                f"the secret {secret.reference!r} cannot be read",
-                hint="check that the file is there, is text and may be read",
-            ) from error
-    raise UsageError(
-        f"{secret.reference!r} does not name a secret", hint="write env:NAME or file:PATH"
-    )
+    try:
+        return Path(name).expanduser().read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"the secret {secret.reference!r} cannot be read",
+            hint="check that the file is there, is text and may be read",
+        ) from error

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -79,14 +79,13 @@ class Home:
     def close(self) -> None:
         """Close what was opened; may be called twice."""
         vectors, metadata = self._vectors, self._metadata
+        targets = list(self._targets.values())
         self._vectors = self._metadata = None
         self._targets.clear()
-        try:
-            if vectors is not None:
-                vectors.close()
-        finally:
-            if metadata is not None:
-                metadata.close()
+        with ExitStack() as closing:  # whatever one of them raises, the others are closed
+            for each in (metadata, vectors, *targets):
+                if each is not None:
+                    closing.callback(each.close)
 
 
 @contextmanager

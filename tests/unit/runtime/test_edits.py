@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from ragflow import Members, Part, SkipDocument, pipeline, task
 from ragflow.core.resource_use import resource
+from ragflow.runtime.summary import DOCUMENTS
 from ragflow.tasks import group, read
-from tests.unit.scheduling.desk import CATEGORIES, Desk, Shelf, changes, save
+from tests.unit.scheduling.desk import Desk, Shelf, changes, save
 
 KEYS = ["a", "b", "c", "x/d", "x/e"]
 WORDS = ["one", "two", "three", "same same"]
@@ -126,7 +127,7 @@ def test_every_refresh_gives_what_a_clean_build_gives(steps):
             plan = desk.plan(p, **parameters)
             summary = desk.run(p, allow_deletions=True, **parameters)
             documents = summary["documents"]
-            assert sum(documents[name] for name in CATEGORIES) == listed
+            assert sum(documents[name] for name in DOCUMENTS) == listed
             assert all(count >= 0 for count in documents.values())
             clean = Desk(Path(folder) / f"clean{number}")
             rebuilt = clean.run(p, **parameters)

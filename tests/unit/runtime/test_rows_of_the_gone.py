@@ -141,3 +141,10 @@ def test_a_generation_dropped_since_it_was_chosen_is_not_written(desk: Desk):
             _check_still_there(store, chosen)
         again = store.generations.build("table", "t", {}, publish=True)
         assert again.physical != chosen.physical
+
+
+def test_a_home_closes_the_targets_it_opened(desk: Desk, monkeypatch):
+    closed: list[str] = []
+    monkeypatch.setattr(desk.tables, "close", lambda: closed.append("table"))
+    desk.run(embedding(Shelf(a="one")))
+    assert closed == ["table"]

@@ -15,17 +15,6 @@ from ragflow.interfaces.orchestration import Observer
 from ragflow.runtime.home import Home
 from ragflow.runtime.run import plan, run
 
-CATEGORIES = (
-    "added",
-    "modified",
-    "stale",
-    "moved",
-    "unchanged",
-    "failed",
-    "skipped",
-    "held_back",
-)
-
 
 class Shelf:
     """A source of texts by key; each change of a text changes its token."""
