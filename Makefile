@@ -31,17 +31,20 @@ override FOLDER := $(value FOLDER)
 override QUESTION := $(value QUESTION)
 export FOLDER QUESTION
 
-.PHONY: help setup system-parts demo test check test-long lint format types imports fast-tests bench-scifact clean
+.PHONY: help setup system-parts demo test check test-long crash simulate lint format types imports fast-tests bench-scifact bench-scheduler clean
 
 help:
 	@echo 'make demo           set up, index a folder and ask it a question (FOLDER=… QUESTION=…)'
 	@echo 'make test           set up and run every check but the slow tests, then the demo'
 	@echo 'make check          the checks to run before every commit, in under three minutes'
 	@echo 'make test-long      make test, and the slow tests'
+	@echo 'make simulate       the scheduler through a million seeds of everything that may go wrong'
+	@echo 'make crash          a kill at every point that a run reaches, each time it does'
 	@echo 'make setup          the environment in $(VENV); nothing to do when it is up to date'
 	@echo 'make lint           style, formatting, types and architecture'
 	@echo 'make format         rewrite the code in the house format'
 	@echo 'make bench-scifact  retrieval quality on BEIR SciFact, beside the published figure'
+	@echo 'make bench-scheduler  what an item and a step cost, beside another durable scheduler'
 	@echo 'make clean          remove what tests, tools and the demo left; keeps $(VENV)'
 
 # --- Setting up -------------------------------------------------------------------------------
@@ -72,6 +75,18 @@ demo: setup
 bench-scifact: setup
 	$(STEP) 'retrieval quality on BEIR SciFact'
 	@HF_HUB_OFFLINE=1 PYTHONPATH=. $(BIN)/python tests/benchmarks/scifact_pipeline.py
+
+# The reference lives in an environment of its own: it brings other versions of what we use.
+REFERENCE := .venv-reference
+$(REFERENCE)/.ready:
+	@test -n '$(PYTHON)' || { echo 'error: no Python 3.11 or newer found; name one: make PYTHON=/path/to/python' >&2; exit 1; }
+	@$(PYTHON) -m venv $(REFERENCE)
+	@$(REFERENCE)/bin/python -m pip --disable-pip-version-check --quiet install 'dbos==3.4.0'
+	@touch $@
+
+bench-scheduler: setup $(REFERENCE)/.ready
+	$(STEP) 'what an item and a step cost, beside DBOS Transact on SQLite'
+	@PYTHONPATH=. $(BIN)/python tests/benchmarks/scheduler.py --reference $(REFERENCE)/bin/python
 
 # --- Checking ---------------------------------------------------------------------------------
 
@@ -108,6 +123,15 @@ test-long: setup lint
 	$(STEP) 'every test'
 	$(call run_tests,$(ALL))
 	@$(MAKE) demo
+
+crash: export HF_HUB_OFFLINE := 1
+crash: setup
+	$(STEP) 'a kill at every point that a run reaches'
+	@$(PARALLEL) -m slow tests/crashes
+
+simulate: setup
+	$(STEP) 'a million seeds'
+	@PYTHONPATH=. $(BIN)/python -m tests.simulation --seeds 1000000 --first 0
 
 format: setup
 	@$(BIN)/ruff check --quiet --fix . || true

@@ -7,16 +7,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ragflow.api.dead_letters import DeadLetters
     from ragflow.api.index import Hit, Index
     from ragflow.api.pipeline import Pipeline, pipeline
     from ragflow.api.results import Plan, Run
+    from ragflow.core.durations import hours, minutes, seconds
     from ragflow.core.items import Item, Part, Row
     from ragflow.core.members import Members
+    from ragflow.core.options import Timeouts
     from ragflow.core.resource_use import resource
+    from ragflow.core.retry import Retry
     from ragflow.core.secret_reference import Secret
     from ragflow.core.task import task
     from ragflow.documents import Chunk, Content, Document, Element, Vector
-    from ragflow.errors import RagflowError, SkipDocument
+    from ragflow.errors import GiveUp, RagflowError, RetryTask, SkipDocument
     from ragflow.interfaces.ingestion import Entry
 
 __version__ = "0.1.0"
@@ -24,9 +28,11 @@ __version__ = "0.1.0"
 _HOMES = {
     "Chunk": "ragflow.documents",
     "Content": "ragflow.documents",
+    "DeadLetters": "ragflow.api.dead_letters",
     "Document": "ragflow.documents",
     "Element": "ragflow.documents",
     "Entry": "ragflow.interfaces.ingestion",
+    "GiveUp": "ragflow.errors",
     "Hit": "ragflow.api.index",
     "Index": "ragflow.api.index",
     "Item": "ragflow.core.items",
@@ -35,22 +41,30 @@ _HOMES = {
     "Pipeline": "ragflow.api.pipeline",
     "Plan": "ragflow.api.results",
     "RagflowError": "ragflow.errors",
+    "Retry": "ragflow.core.retry",
+    "RetryTask": "ragflow.errors",
     "Row": "ragflow.core.items",
     "Run": "ragflow.api.results",
     "Secret": "ragflow.core.secret_reference",
     "SkipDocument": "ragflow.errors",
+    "Timeouts": "ragflow.core.options",
     "Vector": "ragflow.documents",
+    "hours": "ragflow.core.durations",
+    "minutes": "ragflow.core.durations",
     "pipeline": "ragflow.api.pipeline",
     "resource": "ragflow.core.resource_use",
+    "seconds": "ragflow.core.durations",
     "task": "ragflow.core.task",
 }
 
 __all__ = [
     "Chunk",
     "Content",
+    "DeadLetters",
     "Document",
     "Element",
     "Entry",
+    "GiveUp",
     "Hit",
     "Index",
     "Item",
@@ -59,13 +73,19 @@ __all__ = [
     "Pipeline",
     "Plan",
     "RagflowError",
+    "Retry",
+    "RetryTask",
     "Row",
     "Run",
     "Secret",
     "SkipDocument",
+    "Timeouts",
     "Vector",
+    "hours",
+    "minutes",
     "pipeline",
     "resource",
+    "seconds",
     "task",
 ]
 

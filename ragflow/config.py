@@ -11,7 +11,9 @@ from typing import Annotated, Any
 
 import msgspec
 
-from ragflow.errors import UsageError
+from ragflow.core.needs import MACHINE, Limits, read_size
+from ragflow.core.rates import Rate, is_written_out, read_rate
+from ragflow.errors import PipelineError, UsageError
 
 FILE = "ragflow.toml"
 
@@ -30,6 +32,17 @@ class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     workers: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
+class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What calls may use at the same time, where it is not what the machine has."""
+
+    #: Cores; as many as there are workers unless said.
+    cpu: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    #: Bytes, or a text such as ``"8 GB"``; all memory of the machine unless said.
+    memory: str | int | None = None
+    #: Accelerators; calls that ask for one take turns unless said.
+    gpu: Annotated[float, msgspec.Meta(ge=0)] = 1
+
+
 class ProjectConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What ragflow.toml may say."""
 
@@ -41,8 +54,34 @@ class ProjectConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     artifacts: StoreConfig = StoreConfig("folder")
     vectors: StoreConfig = StoreConfig("chroma")
     run: RunConfig = RunConfig()
+    limits: LimitsConfig = LimitsConfig()
+    #: Slots of each pool: how many calls that ask for it run at the same time.
+    pools: Mapping[str, Annotated[int, msgspec.Meta(ge=1)]] = {}
+    #: How many calls may begin in a time, by the name tasks use: ``"60/min"``.
+    rates: Mapping[str, str] = {}
     #: Values of parameters, by pipeline.
     parameters: Mapping[str, Mapping[str, Any]] = {}
+
+    def __post_init__(self) -> None:
+        if self.limits.memory is not None:
+            read_size(self.limits.memory)
+        for name in self.pools:
+            if name in MACHINE:
+                raise PipelineError(
+                    f"a pool cannot be called {name!r}, as what a machine has is",
+                    hint=f"give the pool another name, or write {name} under [limits]",
+                )
+        for name in self.rates:
+            if is_written_out(name):
+                raise PipelineError(
+                    f"a rate cannot be called {name!r}, which is one written out",
+                    hint='give it a name without "/"',
+                )
+        self.read_rates()
+
+    def read_rates(self) -> dict[str, Rate]:
+        """Return the declared rates by name."""
+        return {name: read_rate(rate) for name, rate in self.rates.items()}
 
 
 class Project(msgspec.Struct, frozen=True):
@@ -80,6 +119,8 @@ def _read(file: Path) -> ProjectConfig:
         return msgspec.convert(values, ProjectConfig)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: {error}", hint="see the README for what it may say") from error
+    except PipelineError as error:
+        raise UsageError(f"{file}: {error}", hint=error.hint) from error
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}") from error
 
@@ -111,3 +152,28 @@ def cores() -> int:
         return max(1, len(os.sched_getaffinity(0)))
     except AttributeError:  # not on macOS
         return os.cpu_count() or 1
+
+
+def limits_of(config: ProjectConfig) -> Limits:
+    """Return how much of each resource the calls of a run may use together.
+
+    What the file leaves out is what the machine has; memory that cannot be found out has no
+    limit.
+    """
+    stated = config.limits
+    cpu = stated.cpu or config.run.workers or cores()
+    limits: dict[str, float] = {"cpu": cpu, "gpu": stated.gpu, **config.pools}
+    memory = _memory() if stated.memory is None else read_size(stated.memory)
+    return limits if memory is None else {**limits, "memory": memory}
+
+
+def _memory() -> int | None:
+    """Return the bytes of memory this process may use: of its container, else of the machine."""
+    try:
+        machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):  # not on every system
+        return None
+    try:
+        return min(machine, int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
+    except (OSError, ValueError):  # no container, or one without a limit: "max"
+        return machine

@@ -11,14 +11,26 @@ RagflowError
 │   └── BusyError            somebody else holds what is needed; says who and since when
 ├── GuardError               a run was refused before it did harm; says what would allow it
 ├── RunError                 a run went wrong as a whole
-│   └── SourceError          a source could not be listed
+│   ├── SourceError          a source could not be listed
+│   ├── LeaseLostError       another scheduler took the run over; this one publishes nothing more
+│   └── RunCancelled         it was stopped on request
 ├── DocumentError            one document could not be served; the run goes on
 │   ├── SkipDocument         nothing to do for it (a reason code of the closed list and a sentence)
-│   └── ParseError           its bytes could not be read as what they are
-└── PluginError              a plugin is missing or broke its contract
+│   ├── ParseError           its bytes could not be read as what they are
+│   ├── GiveUp               a task says that trying again is of no use
+│   ├── RetryTask            a task asks to be tried again
+│   ├── TimedOutError        it waited or took longer than its task may
+│   └── LimitError           it took more memory or wrote more than its task may
+├── PluginError              a plugin is missing or broke its contract
+└── InternalError            ragflow broke one of its own rules; never a user's doing
+    ├── IllegalMoveError     something was to enter a state it cannot enter from where it is
+    └── ImpossibleEventError the scheduler's core was told what no correct shell can tell it
 
 `hint` says what to do next; the command line prints it as ``hint: …``.
 """
+
+from datetime import timedelta
+from typing import Literal
 
 
 class RagflowError(Exception):
@@ -74,6 +86,14 @@ class SourceError(RunError):
     """A source could not be listed."""
 
 
+class LeaseLostError(RunError):
+    """Another scheduler took the run over, so that this one must publish nothing more."""
+
+
+class RunCancelled(RunError):  # noqa: N818 - it says what became of the run
+    """The run was stopped on request."""
+
+
 class DocumentError(RagflowError):
     """One document could not be served."""
 
@@ -113,5 +133,81 @@ class ParseError(DocumentError):
     code = "unreadable"
 
 
+class GiveUp(DocumentError):  # noqa: N818 - it reads as the instruction it is
+    """Trying again is of no use: a task raises it, and what it was given is a dead letter at once.
+
+    It counts for this run and later ones, whatever the task's `Retry` says.
+    """
+
+    code = "gave_up"
+
+
+class RetryTask(DocumentError):  # noqa: N818 - it reads as the instruction it is
+    """A task asks to be tried again, `after` a while or when its `Retry` says.
+
+    Each time is an attempt; once they are used up, a later run tries again.
+    """
+
+    code = "retry"
+
+    def __init__(
+        self,
+        message: str = "the task asked to be tried again",
+        *,
+        after: timedelta | None = None,
+        code: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, code=code, hint=hint)
+        self.after = after
+
+
+class TimedOutError(DocumentError):
+    """A call waited or took longer than its task may.
+
+    `which` names the timeout: ``queue`` for the wait for a slot, ``attempt`` for one attempt,
+    ``total`` for all of them with the pauses between. `limit` is its value.
+    """
+
+    code = "timeout"
+
+    def __init__(
+        self,
+        which: Literal["queue", "attempt", "total"],
+        limit: timedelta,
+        *,
+        hint: str | None = None,
+    ) -> None:
+        what = {
+            "queue": "the call waited for a slot",
+            "attempt": "the attempt took",
+            "total": "the call took, with all its attempts,",
+        }[which]
+        super().__init__(
+            f"{what} longer than {limit.total_seconds():g} s",
+            hint=hint or f"allow it more: timeout=Timeouts({which}=...)",
+        )
+        self.which = which
+        self.limit = limit
+
+
+class LimitError(DocumentError):
+    """A call took more memory, or wrote more, than its task may."""
+
+    code = "limit"
+
+
 class PluginError(RagflowError):
     """A plugin is missing or broke its contract."""
+
+
+class InternalError(RagflowError):
+    """Ragflow broke one of its own rules; never a user's doing."""
+
+
+class IllegalMoveError(InternalError):
+    """Something was to enter a state that it cannot enter from where it is."""
+
+
+class ImpossibleEventError(InternalError):
+    """The scheduler's core was told what no correct shell can tell it."""

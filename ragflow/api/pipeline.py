@@ -4,20 +4,34 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
 
+from ragflow.api.people import user_name
 from ragflow.api.results import Plan, Run
 from ragflow.api.scope import find_scope
 from ragflow.config import Project
+from ragflow.core.graph_builder import record
 from ragflow.core.parameters import Parameters
-from ragflow.core.pipeline_graph import PipelineGraph, record
-from ragflow.errors import PipelineError
+from ragflow.core.pipeline_graph import PipelineGraph
+from ragflow.errors import PipelineError, UsageError
 from ragflow.interfaces.orchestration import Observer
 from ragflow.runtime.home import open_home
-from ragflow.runtime.request import Request
+from ragflow.runtime.request import How, Request
 
 #: What a pipeline is drawn with where its own name would not do.
 _EXAMPLES: Mapping[Any, Any] = {int: 1, float: 1.0, bool: False}
 #: Names of options of `Pipeline.run`, which a pipeline's parameters cannot have.
-RESERVED = ("accept", "allow_deletions", "wait", "instance", "project", "observer")
+RESERVED = (
+    "accept",
+    "allow_deletions",
+    "force",
+    "instance",
+    "max_failed",
+    "observer",
+    "only",
+    "project",
+    "since",
+    "until",
+    "wait",
+)
 
 
 class Pipeline:
@@ -33,6 +47,7 @@ class Pipeline:
         name: str | None = None,
         schedule: str | None = None,
         scope: Sequence[str] | None = None,
+        limit: int | None = None,
         defaults: Mapping[str, Any] | None = None,
     ) -> None:
         self.__doc__ = function.__doc__
@@ -41,10 +56,17 @@ class Pipeline:
         self.name = name or function.__name__
         #: When it runs by itself: a cron expression, or None.
         self.schedule = schedule
+        #: Most calls of one run at the same time; None for what there is room for.
+        self.limit = limit
         self._scope = None if scope is None else tuple(scope)
         self._defaults = dict(defaults or {})
         self.parameters = Parameters.of(function, owner=f"the pipeline {self.name}")
         self.parameters.check_names([*self._defaults, *(self._scope or ())])
+        if limit is not None and limit < 1:
+            raise PipelineError(
+                f"the pipeline {self.name!r} cannot run with limit={limit}",
+                hint="give it room for one call at least",
+            )
         for taken in RESERVED:
             if taken in self.parameters.by_name:
                 raise PipelineError(
@@ -64,6 +86,7 @@ class Pipeline:
             name=name,
             schedule=self.schedule,
             scope=self._scope,
+            limit=self.limit,
             defaults={**self._defaults, **defaults},
         )
 
@@ -99,16 +122,27 @@ class Pipeline:
         project: Project,
         texts: bool = False,
         instance: str | None = None,
-        accept: bool = False,
-        allow_deletions: bool = False,
-        wait: bool = False,
-        trigger: str = "api",
+        **how: Any,
     ) -> Request:
-        """Return the request for a run: graph, instance and scope decided."""
+        """Return the request for a run: graph, instance and scope decided; `how` as in `How`.
+
+        Raises `NotFoundError` where it names a task that the pipeline does not have, and
+        `UsageError` where it is to begin after its end.
+        """
+        wanted = How(**how)
         stated = project.config.parameters.get(self.name, {})
         values = self.values({**stated, **given}, texts=texts)
         folders = (str(project.root / project.config.models),)
         graph = self._graph(values).surrounded(model_folders=folders)
+        if wanted.since is not None:
+            graph.until(wanted.since)
+        if wanted.until is not None:
+            graph = graph.until(wanted.until)
+            if wanted.since is not None and wanted.since not in graph.nodes:
+                raise UsageError(
+                    f"{wanted.since!r} is not called by a run that ends with {wanted.until!r}",
+                    hint="begin with a task that comes before the last",
+                )
         if self._scope is None:
             scope = find_scope(self.parameters, values, self._graph)
         else:
@@ -119,10 +153,8 @@ class Pipeline:
             instance=instance or self.name,
             scope=scope,
             parameters=values,
-            accept=accept,
-            allow_deletions=allow_deletions,
-            wait=wait,
-            trigger=trigger,
+            limit=self.limit,
+            how=wanted,
         )
 
     def run(
@@ -131,6 +163,11 @@ class Pipeline:
         accept: bool = False,
         allow_deletions: bool = False,
         wait: bool = False,
+        max_failed: int | str | None = None,
+        until: str | None = None,
+        only: Sequence[str] = (),
+        since: str | None = None,
+        force: bool = False,
         instance: str | None = None,
         project: Path | str | None = None,
         observer: Observer | None = None,
@@ -138,10 +175,13 @@ class Pipeline:
     ) -> Run:
         """Bring the index up to date and return what was done.
 
-        `project` is a folder of the project, the working directory unless given. Works
-        inside a running event loop too. Raises `GuardError` when refused, `BusyError` when
-        the instance is held, `RunError` when the run failed as a whole; documents that
-        failed are in the result.
+        `max_failed` documents, a number or ``"2%"``, may fail before the run does. `until`
+        names the last task to be called, `only` the keys of the documents to look at; from
+        the task `since` on, or with `force` everywhere, nothing remembered is used. `project`
+        is a folder of the project, the working directory unless given. Works inside a running
+        event loop too. Raises `GuardError` when refused, `BusyError` when the instance is
+        held, `RunError` when the run failed as a whole and `RunCancelled` when another process
+        cancelled it; documents that failed are in the result.
         """
         from ragflow.runtime.run import run
 
@@ -153,22 +193,43 @@ class Pipeline:
                 accept=accept,
                 allow_deletions=allow_deletions,
                 wait=wait,
+                max_failed=max_failed,
+                until=until,
+                only=tuple(only),
+                since=since,
+                force=force,
+                actor=user_name(),
             )
             return Run(run(home, request, observer))
 
     def plan(
         self,
         *,
+        until: str | None = None,
+        only: Sequence[str] = (),
+        since: str | None = None,
+        force: bool = False,
         instance: str | None = None,
         project: Path | str | None = None,
         observer: Observer | None = None,
         **parameters: Any,
     ) -> Plan:
-        """Return what a run would do, without embedding and without writing to a target."""
-        from ragflow.runtime.run import plan
+        """Return what a run would do, without embedding and without writing to a target.
+
+        The options are those of `run`.
+        """
+        from ragflow.runtime.plan import plan
 
         with open_home(_folder(project)) as home:
-            request = self.request(parameters, project=home.project, instance=instance)
+            request = self.request(
+                parameters,
+                project=home.project,
+                instance=instance,
+                until=until,
+                only=tuple(only),
+                since=since,
+                force=force,
+            )
             return Plan(plan(home, request, observer))
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
@@ -193,6 +254,7 @@ def pipeline(
     name: str | None = None,
     schedule: str | None = None,
     scope: Sequence[str] | None = None,
+    limit: int | None = None,
 ) -> Callable[[Callable[..., None]], Pipeline]: ...
 def pipeline(
     function: Callable[..., None] | None = None,
@@ -201,13 +263,16 @@ def pipeline(
     name: str | None = None,
     schedule: str | None = None,
     scope: Sequence[str] | None = None,
+    limit: int | None = None,
 ) -> Any:
     """Make a function a pipeline: its typed arguments are the parameters.
 
     `name` is what state is kept under, the function's name unless given; `schedule` a cron
     expression; `scope` the parameters that tell instances apart, by default those that name
-    a target.
+    a target; `limit` how many calls of one run there may be at the same time.
     """
     if function is not None:
         return Pipeline(function)
-    return lambda decorated: Pipeline(decorated, name=name, schedule=schedule, scope=scope)
+    return lambda decorated: Pipeline(
+        decorated, name=name, schedule=schedule, scope=scope, limit=limit
+    )

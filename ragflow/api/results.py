@@ -30,8 +30,11 @@ class Run(Result):
     """What a run did; see the schema ``run``."""
 
     def __repr__(self) -> str:
+        from ragflow.views.tables import came_to_sentence
+
         documents = {k: v for k, v in self.summary["documents"].items() if v}
-        return f"<run {self.summary['run']}: {self.summary['state']} {documents}>"
+        came_to = documents or came_to_sentence(self.summary)
+        return f"<run {self.summary['run']}: {self.summary['state']} {came_to}>"
 
 
 class Plan(Result):

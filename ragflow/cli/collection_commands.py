@@ -1,6 +1,5 @@
 """``ragflow collections``: list, show and drop whole collections."""
 
-import sys
 from typing import Annotated, Any
 
 import typer
@@ -8,7 +7,7 @@ import typer
 from ragflow.cli.failures import ExitCode
 from ragflow.cli.options import Collection, Json, Wait
 from ragflow.cli.output import enveloped, plain, results, say
-from ragflow.errors import UsageError
+from ragflow.cli.questions import is_confirmed
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -68,17 +67,11 @@ def drop_one(
     with results() as out, open_home() as home:
         generation = find_collection(home, name)
         chunks = counted(home.metadata.ledger.row_count(generation.id), "chunk")
-        if not yes and not _is_confirmed(f"drop collection {name!r} with {chunks}?"):
+        if not yes and not is_confirmed(f"drop collection {name!r} with {chunks}?"):
             say("nothing was dropped")
             raise typer.Exit(ExitCode.FAILED)
         dropped = drop_collection(home, name, wait=wait)
         out.line(f"dropped collection {name!r} with {counted(dropped, 'chunk')}")
-
-
-def _is_confirmed(question: str) -> bool:
-    if not sys.stdin.isatty():
-        raise UsageError("nobody is there to ask", hint="say --yes")
-    return typer.confirm(question, err=True)
 
 
 def _described(home: Any, generation: Any) -> dict[str, Any]:

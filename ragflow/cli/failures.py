@@ -1,13 +1,13 @@
 """What does a person read when a command failed, and with which code does it end?
 
 0 succeeded · 1 failed · 2 wrong usage, or a name that is not known · 3 this run failed a
-document · 130 interrupted.
+document · 130 interrupted or cancelled.
 """
 
 import sys
 from enum import IntEnum
 
-from ragflow.errors import RagflowError, UsageError
+from ragflow.errors import RagflowError, RunCancelled, UsageError
 from ragflow.views.rendering import printable
 
 
@@ -23,7 +23,7 @@ class ExitCode(IntEnum):
 
 def exit_code(error: BaseException) -> ExitCode:
     """Return the code a command ends with after this error."""
-    if isinstance(error, KeyboardInterrupt):
+    if isinstance(error, KeyboardInterrupt | RunCancelled):
         return ExitCode.INTERRUPTED
     if isinstance(error, UsageError) or is_syntax(error):
         return ExitCode.USAGE

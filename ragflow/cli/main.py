@@ -8,13 +8,16 @@ from typing import Annotated
 import typer
 
 from ragflow import __version__
-from ragflow.cli import collection_commands
+from ragflow.cli import collection_commands, dead_letter_commands
+from ragflow.cli.audit import list_audit
+from ragflow.cli.control import cancel_run, pause_run, resume_run
 from ragflow.cli.documents import list_documents
 from ragflow.cli.export import export_collection
 from ragflow.cli.failures import ExitCode, exit_code, tell
 from ragflow.cli.graph import draw_graph
 from ragflow.cli.history import list_runs, show_run
 from ragflow.cli.init import init_project
+from ragflow.cli.logs import print_logs
 from ragflow.cli.output import ReaderGoneError
 from ragflow.cli.pipelines import list_pipelines
 from ragflow.cli.plan import plan_pipeline
@@ -37,10 +40,16 @@ app.command("init")(init_project)
 app.command("pipelines")(list_pipelines)
 app.command("run")(run_pipeline)
 app.command("plan")(plan_pipeline)
+app.command("resume")(resume_run)
+app.command("pause")(pause_run)
+app.command("cancel")(cancel_run)
 app.command("query")(query_collection)
 app.command("runs")(list_runs)
 app.command("show")(show_run)
+app.command("logs")(print_logs)
+app.command("audit")(list_audit)
 app.command("documents")(list_documents)
+app.add_typer(dead_letter_commands.app, name="dead-letters")
 app.add_typer(collection_commands.app, name="collections")
 app.command("export")(export_collection)
 app.command("graph")(draw_graph)

@@ -1,16 +1,19 @@
 """The options that several commands take."""
 
+import re
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
 
-from ragflow.errors import ParameterError
+from ragflow.errors import ParameterError, UsageError
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait for what another process holds.")]
 Collection = Annotated[str, typer.Argument(metavar="COLLECTION", help="Name of a collection.")]
 PipelineName = Annotated[str, typer.Argument(metavar="NAME", help="Name of a pipeline.")]
+RunNumber = Annotated[int, typer.Argument(metavar="RUN", help="Number of a run.")]
 Instance = Annotated[
     str | None,
     typer.Option(
@@ -25,6 +28,43 @@ Settings = Annotated[
         "-p", "--parameter", metavar="NAME=VALUE", help="Give a parameter a value; repeatable."
     ),
 ]
+Accept = Annotated[
+    bool, typer.Option("--accept", help="Make everything again because the model changed.")
+]
+Deletions = Annotated[
+    bool,
+    typer.Option(
+        "--allow-deletions",
+        help="Allow that a folder which lost everything, or another folder, deletes rows.",
+    ),
+]
+MaxFailed = Annotated[
+    str | None,
+    typer.Option(
+        "--max-failed",
+        metavar="N|P%",
+        help="Documents that may fail before the run does: a number, or a share at its end.",
+    ),
+]
+Until = Annotated[
+    str | None,
+    typer.Option("--until", metavar="TASK", help="The last task to be called."),
+]
+Only = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="KEY", help="Look at this document alone; repeatable."),
+]
+From = Annotated[
+    str | None,
+    typer.Option("--from", metavar="TASK", help="From this task on, use nothing remembered."),
+]
+Force = Annotated[bool, typer.Option("--force", help="Use nothing remembered at all.")]
+Tracebacks = Annotated[
+    bool, typer.Option("--traceback", help="Print where in the code errors came from.")
+]
+
+_AGO = re.compile(r"(\d+)\s*(s|min|h|d)")
+_UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
 
 
 def parameters_of(settings: Sequence[str] | None) -> dict[str, str]:
@@ -43,3 +83,44 @@ def parameters_of(settings: Sequence[str] | None) -> dict[str, str]:
             raise ParameterError(f"the parameter {name!r} is given twice", hint="give it one value")
         values[name] = value
     return values
+
+
+def most_failed(text: str | None) -> int | str | None:
+    """Return what ``--max-failed`` says: a number, or a percentage as it stands.
+
+    Raises `UsageError` for anything else.
+    """
+    if text is None:
+        return None
+    if text.isascii() and text.isdecimal():
+        return int(text)
+    from ragflow.runtime.request import percentage
+
+    try:
+        percentage(text)
+    except UsageError as error:
+        raise UsageError(
+            f"--max-failed {text!r} is neither a number nor a percentage",
+            hint="write 10, or 2% of all documents",
+        ) from error
+    return text
+
+
+def since_when(text: str | None, now: datetime) -> datetime | None:
+    """Return the instant that ``--since`` names: a date, an instant, or a time ago as ``2h``.
+
+    What names no time zone is meant in that of the machine. Raises `UsageError` for anything
+    else.
+    """
+    if text is None:
+        return None
+    ago = _AGO.fullmatch(text.strip())
+    try:
+        if ago:
+            return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        return datetime.fromisoformat(text.strip()).astimezone()
+    except (ValueError, OverflowError, OSError) as error:
+        raise UsageError(
+            f"--since {text!r} is no instant",
+            hint="write 2026-05-04, 2026-05-04T12:30, or 30min, 2h, 7d for so long ago",
+        ) from error

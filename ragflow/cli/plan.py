@@ -1,7 +1,18 @@
 """``ragflow plan``: what a run would do."""
 
-from ragflow.cli.options import Instance, Json, PipelineName, Settings, parameters_of
+from ragflow.cli.options import (
+    Force,
+    From,
+    Instance,
+    Json,
+    Only,
+    PipelineName,
+    Settings,
+    Until,
+    parameters_of,
+)
 from ragflow.cli.output import results
+from ragflow.cli.running import steps_alone
 
 
 def plan_pipeline(
@@ -9,12 +20,16 @@ def plan_pipeline(
     *,
     settings: Settings = None,
     instance: Instance = None,
+    until: Until = None,
+    only: Only = None,
+    since: From = None,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Say what a run would do; embeds and writes nothing."""
     from ragflow.api.project import find_pipeline
     from ragflow.runtime.home import open_home
-    from ragflow.runtime.run import plan
+    from ragflow.runtime.plan import plan
     from ragflow.views.progress import Quiet, open_progress
     from ragflow.views.tables import summary_text
 
@@ -24,6 +39,10 @@ def plan_pipeline(
             project=home.project,
             texts=True,
             instance=instance,
+            until=until,
+            only=tuple(only or ()),
+            since=since,
+            force=force,
             trigger="command",
         )
         with Quiet() if as_json else open_progress(request.graph) as progress:
@@ -31,4 +50,5 @@ def plan_pipeline(
         if as_json:
             out.json(summary)
         else:
-            out.line(summary_text(summary, width=out.width))
+            steps = steps_alone(request.graph)
+            out.line(summary_text(summary, width=out.width, steps=steps))

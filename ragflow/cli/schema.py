@@ -14,11 +14,14 @@ FOLDER = Path(__file__).parent / "schemas"
 class Name(StrEnum):
     """The objects that have a schema."""
 
-    RUN = "run"  #: ``run`` and ``show``
+    RUN = "run"  #: ``run``, ``resume`` and ``show``
     RUNS = "runs"
     PLAN = "plan"
     QUERY = "query"
     DOCUMENTS = "documents"
+    DEAD_LETTERS = "dead-letters"
+    AUDIT = "audit"
+    LOGS = "logs"  #: each line of ``logs``
     COLLECTIONS = "collections"
     PIPELINES = "pipelines"
 

@@ -4,11 +4,16 @@ A handle stands for items that will exist when the pipeline runs. It can be pass
 tasks and nothing else; every other use raises with a sentence that says what to write.
 """
 
-from typing import Generic, NoReturn, TypeVar
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any, Generic, Never, NoReturn, Protocol, TypeVar
 
+from ragflow.core.shapes import Shape
+from ragflow.core.signature import Signature
 from ragflow.errors import HandleError
 
 T_co = TypeVar("T_co", covariant=True)
+U = TypeVar("U")
 
 
 class Handle:
@@ -64,14 +69,43 @@ class Handle:
     def __str__(self) -> NoReturn:  # noqa: PLE0307 - it never returns
         self._refuse("as a text", "build texts inside a task that is given the items")
 
+    def __or__(self, other: Never) -> Any:
+        raise _not_united(self, other)
+
+    def __ror__(self, other: Never) -> Any:
+        raise _not_united(other, self)
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.node!r}>"
+
+
+def _not_united(one: object, other: object) -> HandleError:
+    return HandleError(
+        f"{one!r} | {other!r} would unite what are no items of one source",
+        hint="`|` unites what two tasks made of one source's items: good | rescued",
+    )
 
 
 class Items(Handle, Generic[T_co]):
     """Many values, one by one: what a source or a task over items yields."""
 
     __slots__ = ()
+
+    def __or__(self, other: "Items[U]") -> "Items[T_co | U]":
+        """Unite items of one source, part by part: whichever of the two is there.
+
+        A part that is there on neither side failed if it failed on one. Where both are there,
+        the pipeline is refused if that can be known, else the document fails.
+        """
+        if not isinstance(other, Items):
+            raise _not_united(self, other)
+        builder = recording.get()
+        if builder is None:
+            raise HandleError(
+                f"{self!r} was united outside of its pipeline",
+                hint="use `|` on handles inside the @pipeline function only",
+            )
+        return builder.add_union(self, other)
 
 
 class Groups(Handle, Generic[T_co]):
@@ -90,3 +124,45 @@ class End(Handle):
     """A target task: nothing comes out, but other tasks may wait with ``after=``."""
 
     __slots__ = ()
+
+
+class RecordedTask(Protocol):
+    """What a pipeline needs to know of a task that is called in it."""
+
+    @property
+    def name(self) -> str:
+        """Its name, before a number tells twins apart."""
+
+    function: Callable[..., Any]
+    shape: Shape
+    signature: Signature
+    settings: Any
+    target: str | None
+    place: str | None
+
+
+class Recorder(Protocol):
+    """Takes what is called while a pipeline function runs; raises where it makes no sense."""
+
+    def record(self, task: RecordedTask, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Handle:
+        """Record one call of a task; return the handle of what will come out."""
+
+    def add_source(self, name: str, source: Any, *, source_name: str) -> Items[Any]:
+        """Record a source."""
+
+    def add_grouping(
+        self, items: Items[Any], by: Callable[[Any], str], *, source_name: str
+    ) -> Groups[Any]:
+        """Record that items are brought together by what `by` returns."""
+
+    def add_branches(
+        self, items: Items[Any], by: Callable[[Any], bool]
+    ) -> tuple[Items[Any], Items[Any]]:
+        """Record that items are parted by what `by` returns; those it says yes to come first."""
+
+    def add_union(self, one: Items[Any], other: Items[Any]) -> Items[Any]:
+        """Record that items of one source are united, part by part."""
+
+
+#: What takes the calls of tasks; None where nothing is recorded.
+recording: ContextVar[Recorder | None] = ContextVar("recording", default=None)

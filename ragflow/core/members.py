@@ -13,7 +13,7 @@ class Members(Generic[T_co]):
     several parts in the group.
     """
 
-    __slots__ = ("_fetch", "_names", "key", "keys")
+    __slots__ = ("_fetch", "_names", "key", "keys", "missing")
 
     def __init__(
         self,
@@ -21,11 +21,14 @@ class Members(Generic[T_co]):
         keys: Sequence[str],
         fetch: Sequence[Callable[[], T_co]],
         fingerprint: bytes,
+        missing: Sequence[str] = (),
     ) -> None:
         #: Key of the group.
         self.key = key
         #: Keys of its members, sorted.
         self.keys = tuple(keys)
+        #: Keys of those that belong in it but could not be made in this run, sorted.
+        self.missing = tuple(missing)
         self._fetch = tuple(fetch)
         self._names = fingerprint
 
@@ -42,7 +45,10 @@ class Members(Generic[T_co]):
             yield key, fetch()
 
     def __fingerprint__(self) -> bytes:
-        """Return the bytes that identify the value: its key, each member's key and fingerprint."""
+        """Return the bytes that identify the value.
+
+        Its key, each member's key and fingerprint, and the keys of those that are missing.
+        """
         return self._names
 
     def __repr__(self) -> str:

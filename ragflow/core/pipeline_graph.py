@@ -8,88 +8,20 @@ and another node can be joined when its lineage is a beginning of that chain.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ragflow.core.handles import End, Groups, Handle, Items, Value
-from ragflow.core.resource_use import Resource, ResourceUse
+from ragflow.core.handles import recording
+from ragflow.core.node import Node
 from ragflow.core.shapes import Shape
-from ragflow.core.signature import Signature
-from ragflow.core.source_reference import SourceReference
-from ragflow.errors import HandleError, PipelineError
+from ragflow.errors import NotFoundError, PipelineError
 
 if TYPE_CHECKING:
     import networkx
 
-
-class RecordedTask(Protocol):
-    """What the graph needs to know of a task."""
-
-    @property
-    def name(self) -> str:
-        """Its name, before a number tells twins apart."""
-
-    shape: Shape
-    signature: Signature
-    settings: Any
-    target: str | None
-    place: str | None
-
-
-recording: ContextVar[GraphBuilder | None] = ContextVar("recording", default=None)
-
-_HANDLES: Mapping[Shape, type[Handle]] = {
-    Shape.SOURCE: Items,
-    Shape.ITEM: Items,
-    Shape.BATCH: Items,
-    Shape.GROUP: Items,
-    Shape.STEP: Value,
-    Shape.TARGET: End,
-    Shape.GROUPING: Groups,
-}
-
-
-class Node(msgspec.Struct, frozen=True, kw_only=True):
-    """One task in a pipeline, with everything bound that is known before the run."""
-
-    name: str
-    shape: Shape
-    #: The task; None for `read` and `group`, which are built in.
-    task: Any = None
-    #: Names of the nodes its data come from, in the order of the call.
-    data: tuple[str, ...] = ()
-    #: What it computes with.
-    parameters: Mapping[str, Any] = {}
-    #: What is opened for it.
-    resources: Mapping[str, ResourceUse] = {}
-    #: The source object, for a source; the function that names the group, for a grouping.
-    subject: Any = None
-    #: Names of the nodes that must be over before.
-    after: tuple[str, ...] = ()
-    #: What the ledger knows a source or grouping by; "" for a pipeline's first source.
-    source: str = ""
-    #: The source or grouping its items descend from; "" for a step.
-    origin: str = ""
-    #: The cuts between origin and its items.
-    lineage: tuple[str, ...] = ()
-
-    def identities(self) -> dict[str, Any]:
-        """Return the identity of each resource."""
-        return {
-            name: use.resource.identity(use.bound(self.parameters))
-            for name, use in self.resources.items()
-        }
-
-    @property
-    def end(self) -> str | None:
-        """The end's name, ``target:place``, for a target."""
-        if self.shape is not Shape.TARGET:
-            return None
-        return f"{self.task.target}:{self.parameters[self.task.place]}"
+__all__ = ["Node", "PipelineGraph", "recording"]
 
 
 class PipelineGraph:
@@ -125,12 +57,13 @@ class PipelineGraph:
                 other = self.nodes[name]
                 is_late = other.shape is Shape.STEP and name not in self.early
                 streams = name in node.after and other.shape is not Shape.STEP
-                if is_late or (streams and other.origin not in earlier):
+                same_items = other.origin == node.origin and other.shape is not Shape.TARGET
+                if is_late or (streams and not same_items and other.origin not in earlier):
                     raise PipelineError(
                         f"pipeline {self.pipeline!r}: {node.name} cannot wait for {name}, "
                         "which is over only after it",
-                        hint="a task over items waits for steps that need no items, or for "
-                        "tasks over the items of another source recorded before its own",
+                        hint="a task over items waits for what tasks made of the same items, for "
+                        "steps that need no items, or for a source recorded before its own",
                     )
 
     def _check_ends(self) -> None:
@@ -148,6 +81,28 @@ class PipelineGraph:
     def ends(self) -> list[Node]:
         """The targets."""
         return self.shaped(Shape.TARGET)
+
+    @property
+    def leaves(self) -> list[Node]:
+        """The tasks over items that no other task over them is given, or waits for."""
+        given = {
+            name for node in self.nodes.values() for name in (*node.data, *self.waits_for(node))
+        }
+        shapes = (Shape.ITEM, Shape.BATCH, Shape.GROUP)
+        return [node for node in self.shaped(*shapes) if node.name not in given]
+
+    def until(self, name: str) -> PipelineGraph:
+        """Return the graph of what a task depends on, and the task itself."""
+        if name not in self.nodes:
+            raise NotFoundError(
+                f"pipeline {self.pipeline!r} has no task {name!r}",
+                hint=f"tasks: {', '.join(self.nodes)}",
+            )
+        wanted = {name}
+        for node in reversed(self.nodes.values()):
+            if node.name in wanted:
+                wanted.update(node.data, node.after)
+        return PipelineGraph(self.pipeline, [n for n in self.nodes.values() if n.name in wanted])
 
     def shaped(self, *shapes: Shape) -> list[Node]:
         """Return the nodes of these shapes, in order."""
@@ -167,12 +122,21 @@ class PipelineGraph:
         return PipelineGraph(self.pipeline, nodes)
 
     def upstream(self, name: str) -> list[Node]:
-        """Return every node that `name` depends on by data, and itself, in order."""
+        """Return every node that decides what `name` makes of an item, and itself, in order.
+
+        Those its data come from, and those it waits for with the same items.
+        """
         wanted = {name}
         for node in reversed(self.nodes.values()):
             if node.name in wanted:
-                wanted.update(node.data)
+                wanted.update(node.data, self.waits_for(node))
         return [node for node in self.nodes.values() if node.name in wanted]
+
+    def waits_for(self, node: Node) -> list[str]:
+        """Return what a task over items waits for an item at a time: tasks over the same items."""
+        if not node.origin:
+            return []
+        return [name for name in node.after if self.nodes[name].origin == node.origin]
 
     def members(self, origin: str) -> list[Node]:
         """Return the nodes over items of one source or grouping, in order."""
@@ -197,202 +161,3 @@ class PipelineGraph:
         place = {name: number for number, name in enumerate(self.nodes)}
         names = networkx.lexicographical_topological_sort(self.network, key=place.__getitem__)
         return [self.nodes[name] for name in names]
-
-
-class GraphBuilder:
-    """Takes the calls of tasks while a pipeline function runs."""
-
-    def __init__(self, pipeline: str) -> None:
-        self._pipeline = pipeline
-        self._nodes: dict[str, Node] = {}
-
-    def graph(self) -> PipelineGraph:
-        """Return what was recorded."""
-        return PipelineGraph(self._pipeline, list(self._nodes.values()))
-
-    def add_source(self, name: str, source: Any, *, source_name: str) -> Items[Any]:
-        """Record a source."""
-        if not hasattr(source, "list") and not isinstance(source, SourceReference):
-            raise PipelineError(
-                f"read() was given {source!r}, which is no source",
-                hint='name one, for example read(files("docs"))',
-            )
-        name = self._free(name)
-        self._check_source_name(source_name)
-        self._nodes[name] = Node(
-            name=name, shape=Shape.SOURCE, subject=source, origin=name, source=source_name
-        )
-        return Items(name)
-
-    def add_grouping(
-        self, items: Items[Any], by: Callable[..., str], *, source_name: str
-    ) -> Groups[Any]:
-        """Record that items are brought together by what `by` returns."""
-        if not isinstance(items, Items):
-            raise HandleError(f"group() takes items, not {items!r}")
-        self._check_source_name(source_name)
-        name = self._free("group")
-        self._nodes[name] = Node(
-            name=name,
-            shape=Shape.GROUPING,
-            data=(self._known(items),),
-            subject=by,
-            origin=name,
-            source=source_name,
-        )
-        return Groups(name)
-
-    def _check_source_name(self, source_name: str) -> None:
-        taken = {n.source for n in self._nodes.values() if n.origin == n.name}
-        if source_name in taken:
-            what = (
-                f"two sources are named {source_name!r}"
-                if source_name
-                else ("the second source has no name")
-            )
-            raise PipelineError(
-                f"pipeline {self._pipeline!r}: {what}",
-                hint='name it: read(..., name="mail"), group(..., name="by-team"), or '
-                'task.options(source="mail")() for a source that is a task',
-            )
-
-    def record(self, task: RecordedTask, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Handle:
-        """Record one call of a task; return the handle of what will come out."""
-        name = self._free(task.name)
-        self._check_data(task, args)
-        resources = {
-            key: ResourceUse(declared, {}) for key, declared in task.signature.resources.items()
-        }
-        given = dict(kwargs)
-        parameters = task.signature.parameters
-        for key, value in kwargs.items():
-            if isinstance(value, Resource | ResourceUse):
-                if key not in resources:
-                    parameters.check_names([key])
-                use = given.pop(key)
-                resources[key] = use if isinstance(use, ResourceUse) else use()
-            elif isinstance(value, Handle):
-                raise HandleError(
-                    f"{task.name}: {key}= was given {value!r}",
-                    hint="data are positional, only parameters are keywords",
-                )
-            elif key in resources:
-                raise PipelineError(
-                    f"{task.name}: {key}= is a resource and was given {value!r}",
-                    hint=f"pass a resource: {key}=make_{key}(...), declared with @resource",
-                )
-        data = [arg for arg in args if isinstance(arg, Handle)]
-        data_names = tuple(self._known(handle) for handle in data)
-        origin, lineage = self._descent(task, name, data_names)
-        if task.shape is Shape.SOURCE:
-            self._check_source_name(task.settings.source or "")
-        self._nodes[name] = Node(
-            name=name,
-            shape=task.shape,
-            task=task,
-            data=data_names,
-            parameters=parameters.without(resources).convert(given),
-            resources=resources,
-            after=tuple(self._known(handle) for handle in task.settings.after),
-            origin=name if task.shape is Shape.SOURCE else origin,
-            source=(task.settings.source or "") if task.shape is Shape.SOURCE else "",
-            lineage=lineage,
-        )
-        return _HANDLES[task.shape](name)
-
-    def _check_data(self, task: RecordedTask, args: tuple[Any, ...]) -> None:
-        wanted = task.signature.data
-        for position, arg in enumerate(args):
-            if not isinstance(arg, Handle):
-                label = wanted[position] if position < len(wanted) else f"argument {position + 1}"
-                raise HandleError(
-                    f"{task.name}: {label} was given {arg!r}, which no task made",
-                    hint="data come from other tasks; plain values are keyword parameters",
-                )
-        if len(args) != len(wanted):
-            raise PipelineError(
-                f"{task.name} takes {len(wanted)} positional data "
-                f"({', '.join(wanted) or 'none'}), not {len(args)}",
-                hint="data are positional; in the signature parameters stand behind a *",
-            )
-
-    def _descent(
-        self, task: RecordedTask, name: str, data: tuple[str, ...]
-    ) -> tuple[str, tuple[str, ...]]:
-        """Return origin and lineage of a call, checking that its data can be joined."""
-        inputs = [self._nodes[upstream] for upstream in data]
-        if task.shape in (Shape.STEP, Shape.SOURCE):
-            for node in inputs:
-                if node.shape is not Shape.STEP:
-                    raise PipelineError(
-                        f"{name} is a {task.shape} and is given the items of {node.name}",
-                        hint="bring them together with group(...), or wait with after=...",
-                    )
-            return "", ()
-        over, joined = inputs[0], inputs[1:]
-        for node in inputs:
-            if node.shape is Shape.TARGET:
-                raise PipelineError(
-                    f"{name} is given {node.name}, a target: nothing comes out of it",
-                    hint="wait for it with after=..., or give both what the target was given",
-                )
-        if (task.shape is Shape.GROUP) != (over.shape is Shape.GROUPING):
-            raise PipelineError(
-                f"{name} (per={task.shape.value!r}) cannot run over {over.name}",
-                hint='a task per="group" runs over group(...), every other over items',
-            )
-        if over.shape is Shape.STEP:
-            raise PipelineError(f"{name} runs over {over.name}, which is one value, not items")
-        for node in joined:
-            self._check_join(name, over, node)
-        lineage = over.lineage
-        return over.origin, (*lineage, name) if task.signature.cuts else lineage
-
-    def _check_join(self, name: str, over: Node, other: Node) -> None:
-        if other.shape is Shape.STEP:
-            return
-        if other.origin != over.origin:
-            raise PipelineError(
-                f"{name} joins {over.name} and {other.name}, which do not descend from "
-                f"the same source: {self._path(over)} and {self._path(other)}",
-                hint="only items of one source can be joined",
-            )
-        if over.lineage[: len(other.lineage)] != other.lineage:
-            raise PipelineError(
-                f"{name} runs over {over.name} but {other.name} has many items for each of "
-                f"them: {self._path(other)}",
-                hint=f"make {other.name} the first argument, or group(...) it",
-            )
-
-    def _path(self, node: Node) -> str:
-        names = [node.name]
-        while node.data:
-            node = self._nodes[node.data[0]]
-            names.append(node.name)
-        return " -> ".join(reversed(names))
-
-    def _known(self, handle: Handle) -> str:
-        if handle.node not in self._nodes:
-            raise HandleError(
-                f"{handle!r} belongs to another pipeline",
-                hint="a handle lives only while its own pipeline function runs",
-            )
-        return handle.node
-
-    def _free(self, name: str) -> str:
-        number, free = 1, name
-        while free in self._nodes:
-            number += 1
-            free = f"{name}-{number}"
-        return free
-
-
-@contextmanager
-def record(pipeline: str) -> Iterator[GraphBuilder]:
-    """Let calls of tasks be recorded while the context lives."""
-    builder = GraphBuilder(pipeline)
-    token = recording.set(builder)
-    try:
-        yield builder
-    finally:
-        recording.reset(token)

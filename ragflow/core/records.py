@@ -10,7 +10,7 @@ from ragflow.core.items import Fingerprint
 from ragflow.core.states import Change, GenerationState, OwnerState, RunState
 
 
-class Listed(msgspec.Struct, frozen=True):
+class Listed(msgspec.Struct, frozen=True, gc=False):
     """One owner as a source lists it, before anything was opened."""
 
     key: str
@@ -24,7 +24,7 @@ class Listed(msgspec.Struct, frozen=True):
     skip: tuple[str, str] | None = None
 
 
-class Loaded(msgspec.Struct, frozen=True):
+class Loaded(msgspec.Struct, frozen=True, gc=False):
     """One owner's value, fetched."""
 
     value: Any
@@ -74,7 +74,7 @@ class EndNow(msgspec.Struct, frozen=True):
     definition: Fingerprint
 
 
-class OwnerChange(msgspec.Struct, frozen=True, kw_only=True):
+class OwnerChange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One listed owner that is not unchanged, with what the ledger knows of it."""
 
     key: str
@@ -93,7 +93,7 @@ class OwnerChange(msgspec.Struct, frozen=True, kw_only=True):
     ends: Mapping[int, "EndStanding"]
 
 
-class EndStanding(msgspec.Struct, frozen=True, kw_only=True):
+class EndStanding(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How an owner stands at one end."""
 
     state: OwnerState
@@ -101,9 +101,13 @@ class EndStanding(msgspec.Struct, frozen=True, kw_only=True):
     served_definition: Fingerprint | None
     tried_input: Fingerprint | None
     tried_definition: Fingerprint | None
+    #: Runs that failed, one after the other, by an error that may pass.
+    tries: int = 0
+    #: It is not tried before this instant.
+    not_before: datetime | None = None
 
 
-class HeldRow(msgspec.Struct, frozen=True):
+class HeldRow(msgspec.Struct, frozen=True, gc=False):
     """A row an owner holds: its id and the fingerprints of value and payload.
 
     An unknown value (a crash came between store and ledger) has empty fingerprints, which
@@ -115,7 +119,7 @@ class HeldRow(msgspec.Struct, frozen=True):
     payload: Fingerprint
 
 
-class EndCommit(msgspec.Struct, frozen=True, kw_only=True):
+class EndCommit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What one end of an owner came to."""
 
     generation: int
@@ -133,9 +137,18 @@ class EndCommit(msgspec.Struct, frozen=True, kw_only=True):
     part: str | None = None
     #: For people who look deeper; never shown by default.
     traceback: str | None = None
+    #: Where it failed by an error that may pass: how many runs did, this one included.
+    tries: int = 0
+    #: What failed is not tried before this instant.
+    not_before: datetime | None = None
+    #: What lets it be tried again: ``content``, ``code``, ``requirement:NAME`` or ``time``. None
+    #: leaves it to the store: the requirement, else time for what failed, else content.
+    release: str | None = None
+    #: The call that killed its workers.
+    call: Fingerprint | None = None
 
 
-class OwnerCommit(msgspec.Struct, frozen=True, kw_only=True):
+class OwnerCommit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Everything one owner's work came to; written in one transaction."""
 
     source: str
@@ -149,7 +162,7 @@ class OwnerCommit(msgspec.Struct, frozen=True, kw_only=True):
     ends: Sequence[EndCommit] = ()
 
 
-class OwnerRemoval(msgspec.Struct, frozen=True, kw_only=True):
+class OwnerRemoval(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One owner that is gone."""
 
     owner: int
@@ -186,6 +199,11 @@ class OwnerView(msgspec.Struct, frozen=True, kw_only=True):
     traceback: str | None = None
     failed_run: int | None = None
     tried_at: datetime | None = None
+    #: The number of its dead letter, with what that knows.
+    dead_letter: int | None = None
+    release: str | None = None
+    tries: int = 0
+    not_before: datetime | None = None
 
 
 class TaskTotal(msgspec.Struct, kw_only=True):
@@ -219,7 +237,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FailedAttempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt that failed."""
+    """One attempt that failed, or whose worker died."""
 
     run: int
     task: str
@@ -229,3 +247,9 @@ class FailedAttempt(msgspec.Struct, frozen=True, kw_only=True):
     message: str
     traceback: str | None
     at: datetime
+    #: Counted from one, for each call.
+    number: int = 1
+    #: ``error``, ``timeout``, ``died``, ``limit``, ``cancelled``.
+    outcome: str = "error"
+    #: How long it took, where that is known.
+    seconds: float | None = None

@@ -13,3 +13,11 @@ class Shape(StrEnum):
     STEP = "run"  #: values of other steps, once a run
     TARGET = "target"  #: the parts of an owner; their rows are written
     GROUPING = "grouping"  #: brings items together; made by `group`, never declared
+    BRANCH = "branch"  #: one side of what `split` parts; never declared
+    UNION = "union"  #: what ``|`` unites; never declared
+
+
+#: What a pipeline is given by `group`, `split` and ``|``: it calls no task.
+BUILT_IN = frozenset({Shape.GROUPING, Shape.BRANCH, Shape.UNION})
+#: What ``@task(per=...)`` may say.
+DECLARED = tuple(shape for shape in Shape if shape not in BUILT_IN)

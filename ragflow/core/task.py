@@ -9,14 +9,13 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
 
-import msgspec
-
-from ragflow.core.handles import Handle, Items
+from ragflow.core.handles import Handle, Items, recording
 from ragflow.core.items import Part, Row
-from ragflow.core.pipeline_graph import recording
+from ragflow.core.needs import Needs
+from ragflow.core.options import Options, changed, check_names, check_options
 from ragflow.core.resource_use import Resource, ResourceUse
 from ragflow.core.secret_reference import Secret
-from ragflow.core.shapes import Shape
+from ragflow.core.shapes import DECLARED, Shape
 from ragflow.core.signature import Signature, read_signature
 from ragflow.errors import HandleError, PipelineError
 
@@ -25,24 +24,8 @@ R_co = TypeVar("R_co", covariant=True)
 V_co = TypeVar("V_co", covariant=True)
 T = TypeVar("T")
 
-
-class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """How a task is run; never what it computes."""
-
-    #: Name in the pipeline; the function's by default.
-    name: str | None = None
-    #: ``inline`` for what is too small to hand over, else ``threads``.
-    executor: Literal["inline", "threads"] = "threads"
-    #: Whether outcomes are remembered; ``home`` lets a step be remembered beyond its run.
-    memo: bool | Literal["home"] = True
-    #: Tasks that must be over before this one begins.
-    after: tuple[Handle, ...] = ()
-    #: What a plan does with it: run it, or only count its calls.
-    plan: Literal["run", "count"] = "run"
-    #: What the ledger knows a source task by; needed from a pipeline's second source on.
-    source: str | None = None
-    #: Most parts of one call of a batch task.
-    batch: int = 256
+#: Shapes whose calls compute; a step mostly waits, and a source and a target do for the store.
+_ON_A_CORE = (Shape.ITEM, Shape.BATCH, Shape.GROUP)
 
 
 class Task(Generic[P, R_co, V_co]):
@@ -79,24 +62,27 @@ class Task(Generic[P, R_co, V_co]):
         """Its name in a pipeline, before a number tells twins apart."""
         return self.settings.name or self.function.__name__
 
+    @property
+    def needs(self) -> Needs:
+        """What one call asks for while it runs.
+
+        A core, unless its options say otherwise or it is given no items.
+        """
+        default = {"cpu": 1.0} if self.shape in _ON_A_CORE else {}
+        return {**default, **self.settings.asks}
+
     def options(self, **options: Any) -> "Task[P, R_co, V_co]":
         """Return the same task, run differently; takes the fields of `Options`.
 
         Raises `PipelineError` for an option there is not.
         """
-        known = Options.__struct_fields__
-        for name in options:
-            if name not in known:
-                raise PipelineError(
-                    f"the task {self.name!r} has no option {name!r}",
-                    hint=f"options: {', '.join(known)}; parameters go into the call itself",
-                )
-        changed = _checked(f"the task {self.name!r}", {**_fields(self.settings), **options})
+        owner = f"the task {self.name!r}"
+        check_names(owner, options, hint="parameters go into the call itself")
         return Task(
             self.function,
             shape=self.shape,
             version=self.version,
-            options=changed,
+            options=changed(owner, self.settings, options),
             target=self.target,
             place=self.place,
             space=self.space,
@@ -186,28 +172,6 @@ def _check_told(task: str, keyword: str, parameters: dict[str, Any]) -> None:
             )
 
 
-def _fields(options: Options) -> dict[str, Any]:
-    return {name: getattr(options, name) for name in Options.__struct_fields__}
-
-
-def _checked(owner: str, options: dict[str, Any]) -> Options:
-    after = options.get("after", ())
-    after = (after,) if isinstance(after, Handle) else after
-    if not isinstance(after, list | tuple) or not all(isinstance(each, Handle) for each in after):
-        raise PipelineError(
-            f"{owner} cannot wait with after={after!r}",
-            hint="after= takes what tasks returned: after=first, or after=(first, second)",
-        )
-    try:
-        plain = {k: v for k, v in options.items() if k != "after"}
-        checked = msgspec.convert(plain, Options)
-    except msgspec.ValidationError as error:
-        raise PipelineError(f"{owner} was given an option it does not take: {error}") from error
-    if checked.batch < 1:
-        raise PipelineError(f"{owner} cannot be called with batch={checked.batch} parts")
-    return msgspec.structs.replace(checked, after=tuple(after))
-
-
 def _check(task: Task[Any, Any, Any]) -> None:
     over_items = task.shape in (Shape.ITEM, Shape.BATCH, Shape.GROUP, Shape.TARGET)
     if over_items and not task.signature.data:
@@ -275,18 +239,13 @@ class Decorator:
         space: str | None = None,
         **options: Any,
     ) -> None:
-        known = [shape.value for shape in Shape if shape is not Shape.GROUPING]
+        known = [shape.value for shape in DECLARED]
         if per not in known:
             raise PipelineError(f"per={per!r} is no shape of task", hint=f"one of {known}")
-        unknown = options.keys() - set(Options.__struct_fields__)
-        if unknown:
-            raise PipelineError(
-                f"@task has no option {min(unknown)!r}",
-                hint=f"options: {', '.join(Options.__struct_fields__)}",
-            )
+        check_names("@task", options)
         self._shape = Shape(per)
         self._facts = {"version": version, "target": target, "place": place, "space": space}
-        self._options = _checked("@task", options)
+        self._options = check_options("@task", options)
 
     @overload
     def __call__(self, function: Callable[P, list[Part[T]]], /) -> Task[P, list[Part[T]], T]: ...

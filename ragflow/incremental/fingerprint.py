@@ -5,6 +5,7 @@ of different kinds never meet.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -18,11 +19,19 @@ FORMAT = b"1"
 
 def fingerprint(domain: str, parts: Iterable[bytes]) -> Fingerprint:
     """Name a sequence of byte strings under a domain of at most 16 letters."""
-    digest = blake2b(FORMAT, digest_size=20, person=domain.encode())
+    digest = _begun(domain).copy()
+    update = digest.update
     for part in parts:
-        digest.update(len(part).to_bytes(8, "little"))
-        digest.update(part)
-    return digest.digest()
+        update(len(part).to_bytes(8, "little"))
+        update(part)
+    name: Fingerprint = digest.digest()
+    return name
+
+
+@lru_cache(maxsize=64)
+def _begun(domain: str) -> Any:
+    # Beginning anew for every name costs as much as the rest of a short one.
+    return blake2b(FORMAT, digest_size=20, person=domain.encode())
 
 
 def fingerprint_value(value: Any, kind: str | None = None) -> Fingerprint:

@@ -1,6 +1,6 @@
 """The contracts about documents: Parser, Tokenizer, Embedder, VectorStore."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Literal, Protocol
 
@@ -124,11 +124,14 @@ class VectorStore(Protocol):
     def drop(self, place: str) -> None:
         """Remove the place and all it holds; no error if it is not there."""
 
-    def writing(self, *, owner: str, wait: bool) -> AbstractContextManager[None]:
+    def writing(
+        self, *, owner: str, wait: bool, check: Callable[[], None] | None = None
+    ) -> AbstractContextManager[None]:
         """Hold the store for a run that writes; readers are never kept out by it.
 
         Raises `BusyError` naming who holds it and since when, unless `wait`. The hold ends
-        with the process at the latest.
+        with the process at the latest. `check` is called before every change, where nobody
+        else can change anything: what it raises keeps the change from being made.
         """
 
     def close(self) -> None:

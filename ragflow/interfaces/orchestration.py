@@ -1,9 +1,8 @@
 """The contracts of orchestration: stores, sources, targets, executors, observers."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from contextlib import AbstractContextManager
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from ragflow.core.items import Fingerprint
 from ragflow.core.records import (
@@ -22,9 +21,16 @@ from ragflow.core.records import (
     RunRecord,
     TaskTotal,
 )
+from ragflow.core.run_records import Lease
 from ragflow.core.states import OwnerState, RunState
-
-T = TypeVar("T")
+from ragflow.interfaces.durability import (
+    Assignments,
+    Audit,
+    Controls,
+    DeadLetters,
+    Leases,
+    Logs,
+)
 
 
 class Source(Protocol):
@@ -69,24 +75,13 @@ class Target(Protocol):
     def drop(self, generation: Generation) -> None:
         """Remove the generation's physical place and all its rows."""
 
-    def writing(self, *, owner: str, wait: bool) -> AbstractContextManager[None]:
+    def writing(
+        self, *, owner: str, wait: bool, check: Callable[[], None] | None = None
+    ) -> AbstractContextManager[None]:
         """Hold the store for a run that writes; see `VectorStore.writing`."""
 
     def close(self) -> None:
         """Let go of everything."""
-
-
-class Executor(Protocol):
-    """Carries calls to where they run."""
-
-    #: Calls it runs at the same time.
-    slots: int
-
-    def submit(self, call: Callable[[], T]) -> Future[T]:
-        """Begin the call as soon as a slot is free."""
-
-    def close(self) -> None:
-        """Drop what has not begun, wait for what has, leave nothing behind."""
 
 
 class Observer(Protocol):
@@ -151,7 +146,10 @@ class Listing(Protocol):
         """Yield every owner that is not unchanged, by key.
 
         An owner is unchanged when its token is the seen one and at every end the served
-        input and definition equal the present ones, or the tried ones do and it is held back.
+        input and definition equal the present ones, or the tried ones do and it is held back,
+        or failed and its time has not come. One that could not even be read is unchanged
+        while its token is the one it was tried with and it is held back, or its time has not
+        come, at every end.
         """
 
     def deleted(self) -> Iterator[OwnerRemoval]:
@@ -274,8 +272,31 @@ class Generations(Protocol):
 class Runs(Protocol):
     """Keeps the history of runs."""
 
-    def begin(self, instance: Instance, parameters: Mapping[str, Any], *, trigger: str) -> int:
-        """Record that a run began; return its number."""
+    def begin(
+        self,
+        instance: Instance,
+        parameters: Mapping[str, Any],
+        *,
+        trigger: str,
+        actor: str | None = None,
+    ) -> int:
+        """Record that a run began; return its number.
+
+        Runs of the instance that are not over ended with their process, and are marked so.
+        """
+
+    def take_up(self, run: int, *, actor: str | None = None) -> None:
+        """Record that a run that was cut off, failed or was cancelled goes on.
+
+        What was asked of it before is forgotten. Raises `NotFoundError` when it is not there
+        and `UsageError` when it succeeded.
+        """
+
+    def mark(self, run: int, state: RunState) -> None:
+        """Record that a run is paused, runs again or is being cancelled.
+
+        Raises `IllegalMoveError` when it cannot become that from what it is.
+        """
 
     def end(
         self,
@@ -315,6 +336,12 @@ class MetadataStore(Protocol):
     memos: Memos
     generations: Generations
     runs: Runs
+    leases: Leases
+    assignments: Assignments
+    dead_letters: DeadLetters
+    controls: Controls
+    audit: Audit
+    logs: Logs
 
     def instance(self, name: str, pipeline: str, scope: Mapping[str, Any]) -> Instance:
         """Return the instance of this name and scope, adding it when it is new."""
@@ -322,11 +349,22 @@ class MetadataStore(Protocol):
     def instances(self) -> list[Instance]:
         """Return every instance, by name."""
 
-    def hold(self, instance: Instance, *, owner: str, wait: bool) -> AbstractContextManager[None]:
+    def hold(self, instance: Instance, *, owner: str, wait: bool) -> AbstractContextManager[Lease]:
         """Keep every other process from running this instance while the context lives.
 
-        Raises `BusyError` naming who holds it and since when, unless `wait`. Dies with the
-        process.
+        Takes the file lock, which dies with the process, and the lease, which is renewed
+        every 10 s while the context lives. Where the lock is held but the lease was not
+        renewed for 30 s, its holder is stopped or hangs, and the lease alone is taken.
+        Raises `BusyError` naming who holds it and since when, unless `wait`.
+        """
+
+    def leased(self, lease: Lease) -> "MetadataStore":
+        """Return this store as the holder of a lease sees it.
+
+        Every transaction it writes begins by comparing the epoch; once the lease is
+        another's, what would be written is not, and the write raises `LeaseLostError`. What
+        is posted is dropped then. Memos are not compared: they are true whoever puts them.
+        Closing either closes both.
         """
 
     def flush(self) -> None:

@@ -6,16 +6,21 @@ from typing import Any
 
 import msgspec
 
-from ragflow.core.pipeline_graph import Node, PipelineGraph
+from ragflow.core.node import Node
+from ragflow.core.pipeline_graph import PipelineGraph
 from ragflow.core.records import EndNow, Instance, OwnerChange, OwnerRemoval
 from ragflow.core.shapes import Shape
-from ragflow.errors import GuardError, SourceError
+from ragflow.core.states import Change
+from ragflow.errors import GuardError, NotFoundError, SourceError
 from ragflow.interfaces.orchestration import Ledger, Listing, Source
 from ragflow.runtime.guards import check_listing, check_place
 from ragflow.scheduling.commits import Committer
+from ragflow.scheduling.descent import Verdict
 from ragflow.scheduling.groups import Gathering, Gatherings, is_group
+from ragflow.scheduling.items import Items
 from ragflow.scheduling.moves import Moves
-from ragflow.scheduling.scheduler import Scheduler
+from ragflow.scheduling.policies import policy_of
+from ragflow.scheduling.shell import Shell, verdicts
 from ragflow.scheduling.surroundings import Surroundings
 from ragflow.scheduling.walk import Ground
 
@@ -36,7 +41,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     rebuilding: bool
     #: The groupings its items are brought together by, and the tasks they need.
     gatherings: Sequence[Gathering] = ()
-    gather_ground: Ground | None = None
+    gathered: frozenset[str] = frozenset()
 
 
 class Permissions(msgspec.Struct, frozen=True):
@@ -51,6 +56,12 @@ class Permissions(msgspec.Struct, frozen=True):
     before_writing: Callable[[], None]
     #: Requirements that are met now.
     released: Sequence[str]
+    #: Keys of the only owners to look at; none for all.
+    only: frozenset[str] = frozenset()
+    #: Those of them that some source lists; filled while sources are listed.
+    found: set[str] = msgspec.field(default_factory=set)
+    #: Whether what is unchanged is done again, too.
+    is_again: bool = False
 
 
 def process(
@@ -59,18 +70,21 @@ def process(
     ledger: Ledger,
     committer: Committer | None,
     permissions: Permissions,
-) -> None:
+) -> Mapping[str, Verdict]:
     """Bring every end below one origin up to date; without a committer only count.
 
     Deletions come last, after a complete listing and after everything else was committed.
+    Returns what became of each task, looked at as a whole.
     """
     instance, name = surroundings.instance, origin.node.source
+    if permissions.only and origin.node.shape is Shape.GROUPING:
+        return {}  # who is not looked at may belong to any group
     is_source = origin.node.shape is Shape.SOURCE
     place = origin.source.locator()
     ends = [end for _, end in origin.ends.values()]
     listing = ledger.listing(instance, name, ends, permissions.released)
     try:
-        _list(origin, listing)
+        _list(origin, listing, permissions)
         if is_source:
             _guard_place(ledger, instance, name, place, permissions)
             try:
@@ -81,16 +95,24 @@ def process(
             # Before the first row: an interrupted first run must not leave the place unguarded.
             ledger.set_locator(instance, name, place)
         counts = listing.counts()
+        if is_source and not permissions.only:
+            # What is done again counts as stale, one by one.
+            surroundings.totals.count_untouched({} if permissions.is_again else counts)
         if is_source:
-            surroundings.totals.count_untouched(counts)
             permissions.listed(counts)
-        busy = any(counts.get(k) for k in ("added", "modified", "stale", "deleted"))
+        busy = permissions.is_again or any(
+            counts.get(k) for k in ("added", "modified", "stale", "deleted")
+        )
         if committer is not None and busy:
             permissions.before_writing()
+        over: Mapping[str, Verdict] = {}
         if busy or origin.gatherings:
-            _stream(origin, surroundings, ledger, listing, committer)
+            over = _stream(
+                origin, surroundings, ledger, listing, committer=committer, permissions=permissions
+            )
         if committer is not None and is_source and ledger.locator(instance, name) != place:
             ledger.set_locator(instance, name, place)
+        return over
     finally:
         listing.close()
 
@@ -149,10 +171,12 @@ def clear_sources(
             listing.close()
 
 
-def _list(origin: Origin, listing: Listing) -> None:
+def _list(origin: Origin, listing: Listing, permissions: Permissions) -> None:
     try:
         for page in origin.source.list():
             listing.add(page)
+            if permissions.only:
+                permissions.found.update(permissions.only & {each.key for each in page})
     except OSError as error:
         where = error.filename or origin.node.name
         raise SourceError(f"the source cannot be listed: {error.strerror}: {where}") from error
@@ -163,36 +187,76 @@ def _stream(
     surroundings: Surroundings,
     ledger: Ledger,
     listing: Listing,
+    *,
     committer: Committer | None,
-) -> None:
-    gone = list(listing.deleted())
-    if isinstance(origin.source, Gathering) and not origin.source.is_complete:
-        gone = []  # who failed may be the one who was in that group
+    permissions: Permissions,
+) -> Mapping[str, Verdict]:
+    gone = _gone(origin, listing, permissions)
     contents = ledger.contents(
         surroundings.instance, origin.node.source, [removal.owner for removal in gone]
     )
     moves = Moves(contents.values())
     is_source = origin.node.shape is Shape.SOURCE
-    scheduler = Scheduler(
+    ground = _ordered(origin.ground, origin.graph)
+    gatherings = Gatherings(origin.gatherings) if origin.gatherings else None
+    if gatherings is not None:
+        gatherings.recall_from(surroundings.memos, ground.definitions.kinds)
+    stage = Items(
         surroundings,
-        _ordered(origin.ground, origin.graph),
+        ground,
+        _changes(origin, listing, permissions),
         source=origin.source,
         name=origin.node.source,
         ends=origin.ends,
         moves=moves,
-        gatherings=Gatherings(origin.gatherings) if origin.gatherings else None,
-        gather_ground=origin.gather_ground,
+        gatherings=gatherings,
+        gathered=origin.gathered,
         rebuilding=origin.rebuilding,
         counted=is_source,
+        is_again=permissions.is_again,
     )
-    changes: Iterator[OwnerChange] = listing.changes()
-    if origin.gatherings:
-        changes = chain(changes, listing.unchanged())
-    scheduler.run(changes)
+    policy = policy_of(ground.nodes, surroundings.room, load=True)
+    shell = Shell(surroundings, policy, stage, ground.definitions.kinds)
+    shell.run()
     if is_source:
         surroundings.totals.deleted += len(gone) - moves.claimed
     if committer is not None:
         _remove(gone, committer, surroundings)
+    return {**verdicts(shell.state, ground.nodes), **stage.served()}
+
+
+def _gone(origin: Origin, listing: Listing, permissions: Permissions) -> list[OwnerRemoval]:
+    """Return the owners that are gone; none where nobody can tell."""
+    if permissions.only:
+        return []
+    if isinstance(origin.source, Gathering) and not origin.source.is_complete:
+        return []  # who failed may be the one who was in that group
+    return list(listing.deleted())
+
+
+def _changes(origin: Origin, listing: Listing, permissions: Permissions) -> Iterator[OwnerChange]:
+    """Yield the owners to work on; those with nothing to do where groups, or people, want them."""
+    changes: Iterator[OwnerChange] = listing.changes()
+    if permissions.is_again:
+        again = (
+            msgspec.structs.replace(change, change=Change.STALE) for change in listing.unchanged()
+        )
+        changes = chain(changes, again)
+    elif origin.gatherings:
+        changes = chain(changes, listing.unchanged())
+    if permissions.only:
+        return (change for change in changes if change.key in permissions.only)
+    return changes
+
+
+def check_found(permissions: Permissions) -> None:
+    """Raise `NotFoundError` for a key to look at that no source lists."""
+    missing = permissions.only - permissions.found
+    if missing:
+        raise NotFoundError(
+            f"no source lists {min(missing)!r}",
+            hint="name documents as `ragflow documents` does",
+        )
 
 
 def _ordered(ground: Ground, graph: PipelineGraph) -> Ground:

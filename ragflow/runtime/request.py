@@ -6,6 +6,41 @@ from typing import Any
 import msgspec
 
 from ragflow.core.pipeline_graph import PipelineGraph
+from ragflow.errors import UsageError
+
+
+class How(msgspec.Struct, frozen=True, kw_only=True):
+    """How a run is to be carried out; never what it computes."""
+
+    #: Whether a listing that lost everything, or another place, may delete rows.
+    allow_deletions: bool = False
+    #: Whether everything may be made again because the model changed.
+    accept: bool = False
+    #: Whether to wait for what somebody else holds.
+    wait: bool = False
+    #: Owners that may fail before the run does: a number, judged as it happens, or a
+    #: percentage of all that are listed, ``"2%"``, judged at the end.
+    max_failed: int | str | None = None
+    #: The last task to be called; what is below it is left as it is.
+    until: str | None = None
+    #: Keys of the only owners to look at; nothing is deleted then.
+    only: tuple[str, ...] = ()
+    #: The task from which on nothing remembered is used.
+    since: str | None = None
+    #: Whether nothing remembered is used at all.
+    force: bool = False
+    #: The run that is taken up, under its own number.
+    resumes: int | None = None
+    #: What asked: ``command``, ``api``, ``notebook``; and who, for the audit.
+    trigger: str = "api"
+    actor: str | None = None
+
+    def __post_init__(self) -> None:
+        most = self.max_failed
+        if isinstance(most, str):
+            percentage(most)
+        elif most is not None and most < 0:
+            raise UsageError(f"max_failed={most} is no number of failures", hint="0, 10 or '2%'")
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,11 +53,23 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     #: Values of the scope parameters.
     scope: Mapping[str, Any]
     parameters: Mapping[str, Any]
-    #: Whether a listing that lost everything, or another place, may delete rows.
-    allow_deletions: bool = False
-    #: Whether everything may be made again because the model changed.
-    accept: bool = False
-    #: Whether to wait for what somebody else holds.
-    wait: bool = False
-    #: What asked: ``command``, ``api``, ``notebook``.
-    trigger: str = "command"
+    #: Most calls at the same time; None for what there is room for.
+    limit: int | None = None
+    how: How = How()
+
+
+def percentage(text: str) -> float:
+    """Return what ``"2%"`` stands for, between 0 and 100.
+
+    Raises `UsageError` for anything else.
+    """
+    number = text.removesuffix("%").strip()
+    try:
+        value = float(number)
+    except ValueError:
+        value = -1.0
+    if not text.endswith("%") or not 0 <= value <= 100:
+        raise UsageError(
+            f"max_failed={text!r} is neither a number nor a percentage", hint="write 10 or '2%'"
+        )
+    return value

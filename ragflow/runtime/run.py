@@ -1,166 +1,42 @@
 """How is one run carried out, from the request to its summary?"""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import Any
 
 from ragflow.core.parameters import plainly
-from ragflow.core.pipeline_graph import Node
-from ragflow.core.records import EndNow, FailedAttempt, Generation, Instance
 from ragflow.core.shapes import Shape
-from ragflow.core.states import GenerationState, OwnerState, RunState
-from ragflow.errors import BusyError, GuardError, RagflowError, RunError, SkipDocument
-from ragflow.interfaces.orchestration import Executor, MetadataStore, Observer, Source
-from ragflow.plugins import find
-from ragflow.runtime.generations import Chosen, check_alone, choose_generation, clear_retired
+from ragflow.core.states import RunState
+from ragflow.errors import (
+    GuardError,
+    LeaseLostError,
+    RagflowError,
+    RunCancelled,
+    RunError,
+    SourceError,
+)
+from ragflow.interfaces.orchestration import Ledger, Observer
+from ragflow.runtime.ends import choose_ends, hold_targets, place_of, publish, row_count
+from ragflow.runtime.generations import Chosen
 from ragflow.runtime.home import Home
-from ragflow.runtime.origins import Origin, Permissions, check_sources, clear_sources, process
-from ragflow.runtime.request import Request
-from ragflow.runtime.silence import Silence
-from ragflow.runtime.summary import plan_summary, run_summary
-from ragflow.scheduling.calls import Stop
+from ragflow.runtime.origins import (
+    Origin,
+    Permissions,
+    check_found,
+    check_sources,
+    clear_sources,
+    process,
+)
+from ragflow.runtime.request import Request, percentage
+from ragflow.runtime.summary import run_summary
+from ragflow.runtime.work import Work
 from ragflow.scheduling.commits import Committer, Place
-from ragflow.scheduling.datum import Datum
-from ragflow.scheduling.definitions import Definitions, define, space_of
-from ragflow.scheduling.function_source import FunctionSource
-from ragflow.scheduling.groups import Gathering
-from ragflow.scheduling.owners import reason_of, sentence_of, traceback_of
-from ragflow.scheduling.resources import OpenResources
-from ragflow.scheduling.steps import call_steps, early_steps, late_steps, steps_for_items
+from ragflow.scheduling.definitions import define
+from ragflow.scheduling.descent import Verdict
+from ragflow.scheduling.owners import sentence_of
+from ragflow.scheduling.steps import Called, call_steps, early_steps, late_steps
 from ragflow.scheduling.surroundings import Surroundings
-from ragflow.scheduling.totals import Totals
-from ragflow.scheduling.walk import Ground, tasks_below
-from ragflow.secrets import resolve
-
-
-class _Work:
-    """What a run and a plan have in common: open stores, executors, totals."""
-
-    def __init__(self, home: Home, request: Request, observer: Observer | None) -> None:
-        self.home = home
-        self.request = request
-        self.observer: Observer = observer or Silence()
-        self.begun = home.clock.elapsed()
-        self.totals = Totals(request.graph)
-        self.store = home.metadata
-        self.instance: Instance = self.store.instance(
-            request.instance, request.pipeline, request.scope
-        )
-        self.run: int | None = None
-        self.seconds = {"total": 0.0, "start": 0.0}
-
-    @contextmanager
-    def surroundings(self, committer: Committer | None) -> Iterator[Surroundings]:
-        """Open executors and resources; close them whatever happens."""
-        threads = find("executors", "threads")
-        executors: dict[str, Executor] = {
-            "inline": find("executors", "inline")(1),
-            "threads": threads(self.home.workers()),
-            "batches": threads(1),
-            "commits": threads(1),
-        }
-        resources = OpenResources(resolve, self._opened)
-        try:
-            yield Surroundings(
-                instance=self.instance,
-                memos=self.store.memos,
-                executors=executors,
-                resources=resources,
-                clock=self.home.clock,
-                totals=self.totals,
-                serve=None if committer is None else committer.serve,
-                progress=lambda waiting: self.observer.progressed(self.totals.tasks, waiting),
-                failed=self._failed,
-            )
-        finally:
-            for executor in executors.values():
-                executor.close()
-            resources.close()
-
-    def _opened(self, name: str, thing: Any) -> None:
-        """Say on which device something computes."""
-        device = getattr(thing, "device", None)
-        if device is not None:
-            self.observer.noted(f"{name}: computes on {device}")
-
-    def _failed(self, key: str, stop: Stop) -> None:
-        if self.run is None or isinstance(stop.error, SkipDocument):
-            return
-        error = stop.error
-        attempt = FailedAttempt(
-            run=self.run,
-            task=stop.task,
-            key=key,
-            part=".".join(map(str, stop.part)) or None,
-            reason=reason_of(error),
-            message=sentence_of(error),
-            traceback=traceback_of(error),
-            at=self.home.clock.now(),
-        )
-        self.store.runs.fail([attempt])
-
-    def origins(
-        self,
-        definitions: Definitions,
-        values: Mapping[str, Datum],
-        chosen: Mapping[str, Chosen],
-        resources: OpenResources,
-    ) -> Iterator[Origin]:
-        """Yield the origins, each after those it gathers from."""
-        graph = self.request.graph
-        groupings = graph.shaped(Shape.GROUPING)
-        gatherings = {node.name: Gathering(node) for node in groupings}
-        for node in graph.nodes.values():
-            if node.origin != node.name:
-                continue
-            members = graph.members(node.name)
-            ends = {
-                target.name: (target, self._end(target, definitions, chosen[target.name]))
-                for target in members
-                if target.shape is Shape.TARGET
-            }
-            mine = [each for each in groupings if graph.nodes[each.data[0]].origin == node.name]
-            needed = {up.name for each in mine for up in graph.upstream(each.data[0])}
-            tasks = tasks_below(members)
-            if node.name in gatherings:
-                source: Source = gatherings[node.name]
-            elif node.task is not None:
-                source = FunctionSource(node, values, resources)
-            else:
-                source = self.home.source(node.subject)
-            yield Origin(
-                node=node,
-                graph=graph,
-                source=source,
-                ground=Ground(node.name, tasks, definitions, values),
-                ends=ends,
-                rebuilding=any(chosen[name].replaces is not None for name in ends),
-                gatherings=[gatherings[each.name] for each in mine],
-                gather_ground=Ground(
-                    node.name, [t for t in tasks if t.name in needed], definitions, values
-                ),
-            )
-
-    def _end(self, node: Node, definitions: Definitions, chosen: Chosen) -> EndNow:
-        return EndNow(node.end or "", chosen.generation.id, definitions.definitions[node.name])
-
-    def released(self) -> list[str]:
-        """Return the requirements that documents were skipped for and that are met now."""
-        wanted = self.store.ledger.requirements(self.instance)
-        if not wanted:
-            return []
-        from ragflow.parsing.requirements import satisfied
-
-        return [requirement for requirement in wanted if satisfied(requirement)]
-
-    def started(self) -> None:
-        """Tell the observer which tasks may take part."""
-        self.observer.started(list(self.totals.tasks))
-        self.seconds["start"] = self.home.clock.elapsed() - self.begun
-
-    def ended(self) -> None:
-        """Take the time."""
-        self.seconds["total"] = self.home.clock.elapsed() - self.begun
+from ragflow.scheduling.transitions.policy import DEATHS
 
 
 def run(home: Home, request: Request, observer: Observer | None = None) -> dict[str, Any]:
@@ -168,92 +44,125 @@ def run(home: Home, request: Request, observer: Observer | None = None) -> dict[
 
     Raises `GuardError` when it was refused, `BusyError` when the instance or the store is
     held, `RunError` when a step or the listing failed. Interrupted, it stops cleanly, keeps
-    what was computed and raises `KeyboardInterrupt`.
+    what was computed and raises `KeyboardInterrupt`; cancelled by another process it raises
+    `RunCancelled`, and `LeaseLostError` where another took it over.
     """
-    work = _Work(home, request, observer)
+    work = Work(home, request, observer)
+    how = request.how
     owner = f"run of {request.instance}"
-    with work.store.hold(work.instance, owner=owner, wait=request.wait):
+    with work.store.hold(work.instance, owner=owner, wait=how.wait) as lease:
+        work.store, work.lease = work.store.leased(lease), lease
         work.store.ledger.recover(work.instance)
-        number = work.store.runs.begin(
-            work.instance, plainly(request.parameters), trigger=request.trigger
-        )
-        work.run = number
+        work.run = _begin(work)
         try:
             summary = _carry_out(work)
         except BaseException as error:
-            _record_end(work, number, error)
+            _record_end(work, work.run, error)
             raise
         state = RunState(summary["state"])
-        work.store.runs.end(number, state, summary=summary, totals=work.totals.tasks)
+        _acquit(work)
+        work.store.runs.end(work.run, state, summary=summary, totals=work.totals.tasks)
         work.store.flush()
     work.observer.ended(summary)
     return summary
 
 
-def _record_end(work: _Work, number: int, error: BaseException) -> None:
-    cancelled = isinstance(error, KeyboardInterrupt)
+def _begin(work: Work) -> int:
+    how = work.request.how
+    if how.resumes is not None:
+        work.store.runs.take_up(how.resumes, actor=how.actor)
+        return how.resumes
+    parameters = plainly(work.request.parameters)
+    return work.store.runs.begin(work.instance, parameters, trigger=how.trigger, actor=how.actor)
+
+
+def _record_end(work: Work, number: int, error: BaseException) -> None:
+    if isinstance(error, LeaseLostError):
+        return  # the run is another's; it says how it ends
+    cancelled = isinstance(error, KeyboardInterrupt | RunCancelled)
     state = RunState.CANCELLED if cancelled else RunState.FAILED
-    message = "interrupted" if cancelled else sentence_of(error)
+    message = "interrupted" if isinstance(error, KeyboardInterrupt) else sentence_of(error)
     try:
+        # Nothing died of what is left behind: the next run need not suspect it.
+        left = work.store.assignments.left(work.instance)
+        work.store.assignments.close(number, [one.number for one in left if one.run == number])
         work.store.runs.end(number, state, summary=None, totals=work.totals.tasks, error=message)
     except RagflowError:
         # The store itself is what failed; the first error says more.
         return
 
 
-def _carry_out(work: _Work) -> dict[str, Any]:
-    request, graph, store = work.request, work.request.graph, work.store
-    chosen = {
-        node.name: choose_generation(
-            store,
-            work.instance,
-            target=node.task.target,
-            place=node.parameters[node.task.place],
-            space=space_of(graph, node),
-            accept=request.accept,
-        )
-        for node in graph.ends
-    }
+def _acquit(work: Work) -> None:
+    """Forget who is suspected of a death and was not found guilty, now that all is done.
+
+    A memo answered them, or nobody needs them any more. Who was found guilty is a dead letter
+    as long as it is held back.
+    """
+    how = work.request.how
+    if how.only or how.until is not None:
+        return
+    suspects = work.store.assignments.suspects(work.instance)
+    if not suspects:
+        return
+    letters = work.store.dead_letters.list(instance=work.instance.name)
+    guilty = {letter.key for letter in letters}
+    innocent = [
+        suspect.call
+        for suspect in suspects
+        if suspect.deaths.alone < DEATHS or suspect.owner not in guilty
+    ]
+    work.store.assignments.clear(work.instance, innocent)
+
+
+def _carry_out(work: Work) -> dict[str, Any]:
+    store, graph = work.store, work.request.graph
+    failure: SourceError | None = None
+    chosen = choose_ends(store, work.instance, work.request)
     with ExitStack() as holds:
-        places = {
-            choice.generation.id: _place(work.home, choice.generation) for choice in chosen.values()
-        }
-        replaced = {
-            choice.replaces.id: _place(work.home, choice.replaces)
-            for choice in chosen.values()
-            if choice.replaces is not None
-        }
-        # What is gone must go from what serves until the next generation is whole, too.
-        committer = Committer(
-            store.ledger,
-            work.instance,
-            work.run or 0,
-            {**places, **replaced},
-            elsewhere=lambda number: _find_place(work.home, number),
-        )
-        surroundings = holds.enter_context(work.surroundings(committer))
+        places, committer = _committer(work, chosen)
+        surroundings = holds.enter_context(work.surroundings(committer.serve))
+        hold = _once(lambda: _hold(work, places, holds))
         permissions = Permissions(
-            allow_deletions=request.allow_deletions,
+            allow_deletions=work.request.how.allow_deletions,
             refuse=_refuse,
             noted=work.observer.noted,
             listed=work.observer.listed,
-            before_writing=_once(lambda: _hold_targets(work, places, holds)),
+            before_writing=hold,
             released=work.released(),
+            only=frozenset(work.request.how.only),
+            is_again=work.request.how.force or work.request.how.since is not None,
         )
         gone = check_sources(graph, store.ledger, work.instance, permissions)
-        late = late_steps(graph)
-        names = define(graph, {})
-        values = call_steps(early_steps(graph), names, {}, surroundings)
-        definitions = define(graph, {name: value.fingerprint for name, value in values.items()})
+        called = call_steps(early_steps(graph), define(graph, {}), Called(), surroundings)
+        fingerprints = {name: value.fingerprint for name, value in called.values.items()}
+        definitions = define(graph, fingerprints)
         work.started()
-        for origin in work.origins(definitions, values, chosen, surroundings.resources):
-            process(origin, surroundings, store.ledger, committer, permissions)
-        if gone:
-            permissions.before_writing()
-            clear_sources(gone, surroundings, store.ledger, committer)
-        _publish(work, chosen, permissions)
-        call_steps(late, definitions, values, surroundings)
+        over = called.verdicts()
+        if called.has_failed:
+            over.update(_not_begun(work))
+        else:
+            origins = work.origins(definitions, called, chosen, surroundings, over)
+            failure = _process_all(
+                origins,
+                surroundings,
+                store.ledger,
+                committer=committer,
+                permissions=permissions,
+                over=over,
+            )
+            if failure is None:
+                check_found(permissions)
+            if failure is None and gone:
+                hold()
+                clear_sources(gone, surroundings, store.ledger, committer)
+            if failure is None:
+                _publish(work, chosen, hold)
+        called = call_steps(late_steps(graph), definitions, called, surroundings, over)
+        if failure is not None:
+            raise failure
+        called.check()
     work.ended()
+    _check_failures(work)
     failed = work.totals.failed
     return run_summary(
         run=work.run,
@@ -261,44 +170,106 @@ def _carry_out(work: _Work) -> dict[str, Any]:
         state=RunState.SUCCEEDED_WITH_FAILURES if failed else RunState.SUCCEEDED,
         graph=graph,
         totals=work.totals,
-        rows=_rows(work, chosen),
+        rows=row_count(store, work.instance, chosen),
         seconds=work.seconds,
     )
 
 
-def _place(home: Home, generation: Generation) -> Place:
-    return Place(lambda: home.target(generation.target), generation)
+def _process_all(
+    origins: Iterator[Origin],
+    surroundings: Surroundings,
+    ledger: Ledger,
+    *,
+    committer: Committer,
+    permissions: Permissions,
+    over: dict[str, Verdict],
+) -> SourceError | None:
+    """Process every origin; return why one could not be listed, the others being done.
+
+    What waits for a failure is called before the run ends with it. Groups are left as they
+    are then: nobody knows who would be in them. `over` is told what became of whole tasks.
+    """
+    failure: SourceError | None = None
+    for origin in origins:
+        try:
+            if failure is None or origin.node.shape is not Shape.GROUPING:
+                over.update(process(origin, surroundings, ledger, committer, permissions))
+                continue
+        except SourceError as error:
+            failure = failure or error
+        members = origin.graph.members(origin.node.name)
+        over.update({node.name: Verdict(failed=1) for node in members})
+    return failure
+
+
+def _publish(work: Work, chosen: Mapping[str, Chosen], hold: Callable[[], None]) -> None:
+    publish(
+        work.store,
+        work.instance,
+        work.request,
+        chosen,
+        open_target=work.home.target,
+        before_writing=hold,
+        noted=work.observer.noted,
+    )
+
+
+def _committer(work: Work, chosen: Mapping[str, Chosen]) -> tuple[dict[int, Place], Committer]:
+    """Return the places of this run, and what writes them."""
+    opening = work.home.target
+    places = {c.generation.id: place_of(opening, c.generation) for c in chosen.values()}
+    replaced = {
+        choice.replaces.id: place_of(opening, choice.replaces)
+        for choice in chosen.values()
+        if choice.replaces is not None
+    }
+
+    def elsewhere(number: int) -> Place | None:
+        generation = work.store.generations.get(number)
+        return None if generation is None else place_of(opening, generation)
+
+    # What is gone must go from what serves until the next generation is whole, too.
+    committer = Committer(
+        work.store.ledger,
+        work.instance,
+        work.run or 0,
+        {**places, **replaced},
+        elsewhere=elsewhere,
+    )
+    return places, committer
+
+
+def _hold(work: Work, places: Mapping[int, Place], holds: ExitStack) -> None:
+    owner = f"run {work.run} of {work.instance.name}"
+    hold_targets(
+        work.store,
+        places,
+        holds,
+        owner=owner,
+        wait=work.request.how.wait,
+        check=work.check_lease,
+    )
+
+
+def _not_begun(work: Work) -> dict[str, Verdict]:
+    """Return what became of tasks over items where a step before them failed: blocked."""
+    nodes = work.request.graph.nodes.values()
+    return {node.name: Verdict(failed=1) for node in nodes if node.origin}
+
+
+def _check_failures(work: Work) -> None:
+    """Let the run fail where more failed than may, as a share of all that were listed."""
+    most = work.request.how.max_failed
+    listed = sum(work.totals.documents.values())
+    if isinstance(most, str) and work.totals.failed > listed * percentage(most) / 100:
+        raise RunError(
+            f"{work.totals.failed} of {listed} failed, more than {most}",
+            hint="see `ragflow dead-letters list`; what succeeded is in the index",
+        )
 
 
 def _refuse(error: GuardError) -> None:
     raise error
-
-
-def _find_place(home: Home, number: int) -> Place | None:
-    generation = home.metadata.generations.get(number)
-    return None if generation is None else _place(home, generation)
-
-
-def _hold_targets(work: _Work, places: Mapping[int, Place], holds: ExitStack) -> None:
-    """Take turns with other writers, then make the places."""
-    held: set[int] = set()
-    for place in places.values():
-        if id(place.target) not in held:
-            held.add(id(place.target))
-            owner = f"run {work.run} of {work.instance.name}"
-            holds.enter_context(place.target.writing(owner=owner, wait=work.request.wait))
-        _check_still_there(work.store, place.generation)
-        place.target.prepare(place.generation)
-
-
-def _check_still_there(store: MetadataStore, chosen: Generation) -> None:
-    """Refuse to write a generation that somebody replaced or dropped since it was chosen."""
-    now = store.generations.get(chosen.id)
-    if now is None or now.state is not chosen.state:
-        raise RunError(
-            f"{chosen.target} {chosen.place!r} was replaced or dropped meanwhile",
-            hint="run it again: it will write to what is there now",
-        )
 
 
 def _once(call: Callable[[], None]) -> Callable[[], None]:
@@ -310,88 +281,3 @@ def _once(call: Callable[[], None]) -> Callable[[], None]:
             call()
 
     return calling
-
-
-def _publish(work: _Work, chosen: Mapping[str, Chosen], permissions: Permissions) -> None:
-    """Switch to generations that are whole; what failed for now keeps the old one serving."""
-    for node in work.request.graph.ends:
-        choice = chosen[node.name]
-        if choice.replaces is not None:
-            failed = work.store.ledger.owners(choice.generation.id, state=OwnerState.FAILED)
-            if next(iter(failed), None) is not None:
-                work.observer.noted(
-                    f"{node.end}: not switched yet, some documents could not be read; "
-                    "run it again with --accept"
-                )
-                continue
-            permissions.before_writing()
-            check_alone(work.store, work.instance, choice.replaces, choice.generation.space)
-            work.store.generations.publish(choice.generation)
-        if work.store.generations.retired(node.task.target):
-            try:
-                permissions.before_writing()
-            except BusyError:
-                continue  # who writes now, or the next run, clears up
-            clear_retired(work.store, node.task.target, work.home.target(node.task.target))
-
-
-def _rows(work: _Work, chosen: Mapping[str, Chosen]) -> int:
-    ledger, mine = work.store.ledger, work.instance.id
-    numbers = {choice.generation.id for choice in chosen.values()}
-    return sum(ledger.row_count(n) - ledger.row_count(n, but_not=mine) for n in numbers)
-
-
-def plan(home: Home, request: Request, observer: Observer | None = None) -> dict[str, Any]:
-    """Say what a run would do; return what ``plan --json`` prints.
-
-    Reads and cuts what a run would, remembers it, embeds nothing and writes to no target.
-    Where a guard would refuse the run the observer is told, and the plan says what would be
-    done if it were allowed. Raises `SourceError` when the source cannot be listed.
-    """
-    work = _Work(home, request, observer)
-    graph = request.graph
-    chosen = {node.name: _peek(work, node) for node in graph.ends}
-    with work.surroundings(None) as surroundings:
-        permissions = Permissions(
-            allow_deletions=False,
-            refuse=lambda error: work.observer.noted(f"a run would be refused: {error}"),
-            noted=work.observer.noted,
-            listed=work.observer.listed,
-            before_writing=lambda: None,
-            released=work.released(),
-        )
-        names = define(graph, {})
-        values = call_steps(steps_for_items(graph), names, {}, surroundings)
-        definitions = define(graph, {name: value.fingerprint for name, value in values.items()})
-        work.started()
-        for origin in work.origins(definitions, values, chosen, surroundings.resources):
-            process(origin, surroundings, work.store.ledger, None, permissions)
-    work.store.flush()
-    summary = plan_summary(work.instance.name, graph, work.totals)
-    work.observer.ended(summary)
-    return summary
-
-
-def _peek(work: _Work, node: Node) -> Chosen:
-    """Return the generation a run would write, without making one."""
-    target, place = node.task.target, node.parameters[node.task.place]
-    space = dict(space_of(work.request.graph, node))
-    published = work.store.generations.published(target, place)
-    for generation in work.store.generations.of(target, place):
-        if dict(generation.space) == space:
-            same = published is not None and generation.id == published.id
-            return Chosen(generation, None if same else published)
-    if published is not None and work.store.ledger.row_count(published.id):
-        work.observer.noted(f"{node.end} was made with another model: a run needs --accept")
-    imagined = Generation(
-        # No end of this graph shares it, and no generation there is.
-        id=-1 - list(work.request.graph.nodes).index(node.name),
-        target=target,
-        place=place,
-        number=0,
-        space=space,
-        physical="",
-        state=GenerationState.BUILDING,
-        created_at=work.home.clock.now(),
-    )
-    return Chosen(imagined, published)

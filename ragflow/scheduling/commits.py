@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from ragflow.core.commit_points import reached
 from ragflow.core.records import (
     EndCommit,
     Generation,
@@ -25,7 +26,7 @@ from ragflow.interfaces.orchestration import Ledger, Target
 from ragflow.scheduling.rows import WantedRow
 
 
-class ServedEnd(msgspec.Struct, frozen=True):
+class ServedEnd(msgspec.Struct, frozen=True, gc=False):
     """What an owner came to at one end: its rows, or why it has none."""
 
     commit: EndCommit
@@ -33,7 +34,7 @@ class ServedEnd(msgspec.Struct, frozen=True):
     rows: Mapping[str, WantedRow] | None
 
 
-class Served(msgspec.Struct, frozen=True):
+class Served(msgspec.Struct, frozen=True, gc=False):
     """One owner whose work is over."""
 
     owner: int | None
@@ -138,6 +139,7 @@ class Committer:
         for number, each in busy.items():
             place = self._places[number]
             place.target.apply(place.generation, each.upserts, each.deletes)
+            reached("Committer: applied")
             upserted += len(each.upserts)
             deleted += len(each.deletes)
         self._ledger.commit(self._instance, self._run, commits, removals, intent)

@@ -1,12 +1,15 @@
 """By which names do memos and ledgers know the tasks of this graph?"""
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
 from ragflow.core.items import Fingerprint
+from ragflow.core.node import Node
 from ragflow.core.parameters import type_name
-from ragflow.core.pipeline_graph import Node, PipelineGraph
+from ragflow.core.pipeline_graph import PipelineGraph
+from ragflow.core.rules import Rule
 from ragflow.core.shapes import Shape
 from ragflow.incremental.fingerprint import (
     fingerprint,
@@ -35,27 +38,43 @@ def define(graph: PipelineGraph, steps: Mapping[str, Fingerprint]) -> Definition
     tasks: dict[str, Fingerprint] = {}
     kinds: dict[str, str] = {}
     whole: dict[str, Fingerprint] = {}
+    # A function may be in the graph many times, and is read once.
+    codes: dict[tuple[Any, str | None], Fingerprint] = {}
     for node in graph.nodes.values():
         if node.name in steps:
             tasks[node.name] = whole[node.name] = steps[node.name]
             continue
-        tasks[node.name] = _task(node)
+        tasks[node.name] = _task(node, codes)
         if node.task is not None:
             kinds[node.name] = type_name(node.task.signature.returns)
         upstream = [whole[name] for name in node.data if name in whole]
+        waits_for = graph.waits_for(node)
+        if waits_for or node.rule is not Rule.ALL_SUCCEEDED:
+            # Whether a part is called hangs on what became of it elsewhere.
+            upstream += [whole[name] for name in waits_for]
+            upstream.append(fingerprint("rule", [node.rule.encode()]))
         whole[node.name] = fingerprint_definition(tasks[node.name], upstream)
     return Definitions(tasks, kinds, whole)
 
 
-def _task(node: Node) -> Fingerprint:
+def _task(node: Node, codes: dict[tuple[Any, str | None], Fingerprint]) -> Fingerprint:
     if node.shape is Shape.SOURCE and node.task is None:
         # Where a source looks is its locator; what it finds is content.
         return fingerprint("source", ())
     if node.shape is Shape.GROUPING:
         return code_fingerprint(node.subject, getattr(node.subject, "__version__", None))
+    if node.shape is Shape.BRANCH:
+        by = node.subject.by
+        code = code_fingerprint(by, getattr(by, "__version__", None))
+        return fingerprint("branch", (code, bytes([node.subject.side])))
+    if node.shape is Shape.UNION:
+        return fingerprint("union", ())
     place = node.task.place
     parameters = {k: v for k, v in node.parameters.items() if k != place}
-    code = code_fingerprint(node.task.function, node.task.version)
+    known = (node.task.function, node.task.version)
+    if known not in codes:
+        codes[known] = code_fingerprint(*known)
+    code = codes[known]
     # What a memo is decoded to counts even where a version stands for the code.
     kind = type_name(node.task.signature.returns)
     code = fingerprint("returns", (code, kind.encode()))
@@ -64,7 +83,11 @@ def _task(node: Node) -> Fingerprint:
 
 def space_of(graph: PipelineGraph, end: Node) -> Mapping[str, object]:
     """Return what the rows of an end have in common: the space of the vectors above it."""
-    for node in reversed(graph.upstream(end.name)):
+    wanted = {end.name}
+    for node in reversed(graph.nodes.values()):
+        if node.name not in wanted:
+            continue
+        wanted.update(node.data)
         if node.task is not None and node.task.space is not None:
             identity = node.identities()[node.task.space]
             return identity if isinstance(identity, Mapping) else {"space": identity}

@@ -1,6 +1,7 @@
 """What does a source task yield, listed and loaded like any other source?"""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import typing
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -8,11 +9,12 @@ from ragflow.core.items import Item
 from ragflow.core.pipeline_graph import Node
 from ragflow.core.records import Listed, Loaded
 from ragflow.errors import RunError, SourceError
-from ragflow.incremental.encoding import normal
+from ragflow.incremental.encoding import decoder, normal
 from ragflow.incremental.fingerprint import fingerprint_input, fingerprint_value
 from ragflow.scheduling.calls import run_function
 from ragflow.scheduling.datum import Datum
 from ragflow.scheduling.resources import OpenResources
+from ragflow.scheduling.spool import Spool
 
 PAGE = 1000
 
@@ -21,14 +23,17 @@ class FunctionSource:
     """Lists what a function decorated ``@task(per="source")`` yields.
 
     It yields `Item` or pairs (key, value). The token is made of value and envelope, so
-    nothing unchanged is done again; values stay in memory for the run.
+    nothing unchanged is done again; values wait in memory, and very many in a file, for the run.
     """
+
+    #: Values are in memory once they were listed.
+    is_at_hand = True
 
     def __init__(self, node: Node, values: Mapping[str, Datum], resources: OpenResources) -> None:
         self._node = node
         self._steps = values
         self._resources = resources
-        self._values: dict[str, Loaded] = {}
+        self._values = Spool(_decoder(node.task.signature.returns))
 
     def locator(self) -> Mapping[str, Any]:
         """Return nothing: a function does not say where it looks."""
@@ -46,7 +51,7 @@ class FunctionSource:
                 item = self._item(each)
                 content = fingerprint_value(item.value)
                 metadata = normal(item.envelope)
-                self._values[item.key] = Loaded(item.value, content)
+                self._values.put(item.key, content, item.value)
                 yield Listed(item.key, fingerprint_input(content, metadata), metadata)
         except RunError:
             raise
@@ -77,4 +82,14 @@ class FunctionSource:
     def load(self, key: str, token: bytes) -> Loaded:
         """Return the value yielded under the key."""
         del token  # values are those of this run's listing
-        return self._values[key]
+        content, value = self._values.get(key)
+        return Loaded(value, content)
+
+
+def _decoder(returns: Any) -> Callable[[bytes], Any] | None:
+    """Return what decodes the values of a source that says what it yields; else None."""
+    for element in typing.get_args(returns)[:1]:
+        inner = typing.get_args(element)
+        if inner and inner[-1] is not Any:
+            return decoder(inner[-1])
+    return None

@@ -1,23 +1,52 @@
-"""Which groups are there, and who is in each?"""
+"""Which groups are there, who is in each, and who is missing?"""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
-from ragflow.core.items import Item
-from ragflow.core.members import Members
-from ragflow.core.pipeline_graph import Node
-from ragflow.core.records import Listed, Loaded
-from ragflow.errors import RunError, SkipDocument
-from ragflow.incremental.fingerprint import fingerprint, fingerprint_value
-from ragflow.scheduling.calls import Stop
-from ragflow.scheduling.datum import Datum
-from ragflow.scheduling.owners import ContentChangedError
-from ragflow.scheduling.walk import Table
+import msgspec
 
-#: Group, member and value of each item of one owner.
-Assigned = list[tuple[str, str, Datum]]
+from ragflow.core.items import Envelope, Fingerprint, Item
+from ragflow.core.members import Members
+from ragflow.core.node import Node
+from ragflow.core.records import Listed, Loaded
+from ragflow.errors import RunError
+from ragflow.incremental.fingerprint import fingerprint, fingerprint_value
+from ragflow.interfaces.orchestration import Memos
+from ragflow.scheduling.calls import Call, Path, Stop, recall
+from ragflow.scheduling.datum import Datum
+from ragflow.scheduling.descent import Table, is_skip, weigh
+from ragflow.scheduling.owners import ContentChangedError
+from ragflow.scheduling.walk import MemoPart, Remembered
+
+#: Returns again a value that a memo keeps.
+Recall = Callable[[MemoPart], Any]
+#: A part of an owner; parts of one owner are ordered by their numbers.
+Name = tuple[str, Path]
+
+
+class Assigned(msgspec.Struct, frozen=True):
+    """What one owner brings to the groups of one grouping."""
+
+    #: Group, member and value of each item.
+    members: Sequence[tuple[str, Name, Datum]]
+    #: Group and member of each that failed; None for a group that cannot be known.
+    missing: Sequence[tuple[str | None, Name]]
+    #: Why not all of it is there, None where all is, or what is not was only left out.
+    stop: Stop | None
+
+
+class _Entry(msgspec.Struct, frozen=True):
+    """A member of a group."""
+
+    member: Name
+    fingerprint: Fingerprint
+    fetch: Callable[[], Any]
+
+
+class _UnknownError(Exception):
+    """What a failed item would have held was asked for."""
 
 
 class _Gathered:
@@ -33,6 +62,26 @@ class _Gathered:
     @property
     def value(self) -> Any:
         return self._datum.value()
+
+
+class _Failed:
+    """An item that failed: it has a key, perhaps an envelope, and no value."""
+
+    __slots__ = ("_envelope", "key")
+
+    def __init__(self, key: str, envelope: Envelope | None) -> None:
+        self.key = key
+        self._envelope = envelope
+
+    @property
+    def envelope(self) -> Envelope:
+        if self._envelope is None:
+            raise _UnknownError
+        return self._envelope
+
+    @property
+    def value(self) -> Any:
+        raise _UnknownError
 
 
 #: How the ledger tells groupings from sources; `group` puts it before every name.
@@ -51,39 +100,78 @@ class Gathering:
     members, and it is gone when nothing is in it any more.
     """
 
+    #: Members are in memory once they were gathered.
+    is_at_hand = True
+
     def __init__(self, grouping: Node) -> None:
         self._by: Callable[[Item[Any]], str] = grouping.subject
         self._over = grouping.data[0]
+        self._alike = grouping.alike
         self._name = grouping.source
-        self._groups: dict[str, list[tuple[str, Datum]]] = defaultdict(list)
-        #: Whether every owner was gathered; if not, no group is known to be gone.
+        # No value is kept: what it is known by, and how to get it.
+        self._groups: dict[str, list[_Entry]] = defaultdict(list)
+        self._missing: dict[str, list[Name]] = defaultdict(list)
+        #: Whether each owner's group is known; if not, no group is known to be gone.
         self.is_complete = True
 
-    def assign(self, owner: str, tables: Mapping[str, Table | Stop]) -> Assigned | Stop:
-        """Return the items of one owner with their groups, or why it has none.
+    def assign(self, owner: str, tables: Mapping[str, Table]) -> Assigned:
+        """Return the items of one owner with their groups, and those that failed.
 
         Raises `RunError` when the function that names the group fails.
         """
-        table = tables[self._over]
-        if isinstance(table, Stop):
-            return table
-        assigned = []
-        for path, datum in table.items():
-            member = f"{owner}#{'.'.join(map(str, path))}" if path else owner
+        members: list[tuple[str, Name, Datum]] = []
+        missing: list[tuple[str | None, Name]] = []
+        stops: list[Stop] = []
+        for path, entry in tables[self._over].items():
+            member = (owner, path)
+            if isinstance(entry, Stop):
+                stops.append(entry)
+                if not is_skip(entry):
+                    envelope = self._envelope(tables, path)
+                    missing.append((self._key_of_failed(owner, envelope), member))
+                continue
             try:
-                assigned.append((self._key(owner, datum), member, datum))
+                members.append((self._key(owner, entry), member, entry))
             except OSError as error:  # its value could not be fetched
-                return Stop(self._name, path, error)
-        return assigned
+                stops.append(Stop(self._name, path, error))
+                missing.append((None, member))
+        return Assigned(members, missing, weigh(stops, is_anything_there=bool(members)))
 
-    def take(self, assigned: Assigned) -> None:
-        """Take items into their groups."""
-        for key, member, datum in assigned:
-            self._groups[key].append((member, datum))
+    def take(self, assigned: Assigned, recalled: Recall | None = None) -> None:
+        """Take items into their groups; what a memo keeps is not kept here."""
+        for key, member, datum in assigned.members:
+            fetch = _fetch(datum, recalled)
+            self._groups[key].append(_Entry(member, datum.fingerprint, fetch))
+        for group, member in assigned.missing:
+            self._miss(group, member)
 
-    def miss(self) -> None:
-        """Record that an owner failed whose items belong somewhere."""
-        self.is_complete = False
+    def miss(self, owner: str | None = None) -> None:
+        """Record that an owner failed, all of whose items belong somewhere."""
+        if owner is None:
+            self.is_complete = False
+        else:
+            self._miss(self._key_of_failed(owner, None), (owner, ()))
+
+    def _miss(self, group: str | None, member: Name) -> None:
+        if group is None:
+            self.is_complete = False
+        else:
+            self._missing[group].append(member)
+
+    def _envelope(self, tables: Mapping[str, Table], path: Path) -> Envelope | None:
+        """Return the envelope that an item would have had, had it not failed."""
+        for name in self._alike:
+            entry = tables.get(name, {}).get(path)
+            if isinstance(entry, Datum):
+                return entry.envelope
+        return None
+
+    def _key_of_failed(self, owner: str, envelope: Envelope | None) -> str | None:
+        try:
+            key: Any = self._by(cast(Item[Any], _Failed(owner, envelope)))
+        except Exception:  # noqa: BLE001 - it looks at what is not there
+            return None
+        return key if isinstance(key, str) else None
 
     def _key(self, owner: str, datum: Datum) -> str:
         try:
@@ -109,8 +197,9 @@ class Gathering:
         return {}
 
     def list(self) -> Iterator[Sequence[Listed]]:
-        """Yield every group."""
-        yield [Listed(key, self._members(key).__fingerprint__()) for key in sorted(self._groups)]
+        """Yield every group, those of which every member is missing too."""
+        for key in sorted(self._groups.keys() | self._missing.keys()):
+            yield [Listed(key, self._members(key).__fingerprint__())]
 
     def load(self, key: str, token: bytes) -> Loaded:
         """Return the members of a group."""
@@ -119,24 +208,54 @@ class Gathering:
         return Loaded(members, fingerprint_value(members), {}, 0)
 
     def _members(self, key: str) -> Members[Any]:
-        found = sorted(self._groups[key], key=lambda pair: pair[0])
-        names = [
-            part
-            for member, datum in found
-            for part in (member.encode("utf-8", "surrogatepass"), datum.fingerprint)
-        ]
-        return Members(
-            key,
-            [member for member, _ in found],
-            [partial(_value_of, datum) for _, datum in found],
-            fingerprint("members", [key.encode("utf-8", "surrogatepass"), *names]),
-        )
+        found = sorted(self._groups.get(key, ()), key=lambda entry: entry.member)
+        keys = [_member(entry.member) for entry in found]
+        missing = [_member(member) for member in sorted(self._missing.get(key, ()))]
+        names = [_encoded(key)]
+        for member, entry in zip(keys, found, strict=True):
+            names += (_encoded(member), entry.fingerprint)
+        if missing:
+            names += (b"missing", *map(_encoded, missing))
+        fetch = [partial(_value_of, entry.fetch) for entry in found]
+        return Members(key, keys, fetch, fingerprint("members", names), missing)
 
 
-def _value_of(datum: Datum) -> Any:
+def _member(name: Name) -> str:
+    owner, path = name
+    return f"{owner}#{'.'.join(map(str, path))}" if path else owner
+
+
+def _encoded(key: str) -> bytes:
+    return key.encode("utf-8", "surrogatepass")
+
+
+def _fetch(datum: Datum, recalled: Recall | None) -> Callable[[], Any]:
+    """Return how to get a value; it is not held where a memo gives it back."""
+    if recalled is None or not isinstance(datum, Remembered):
+        return datum.value
+    return partial(recalled, datum.memo)
+
+
+def recalling(memos: Memos, kinds: Mapping[str, str]) -> Recall:
+    """Return what gives values back from memos; `kinds` names the type a task returns.
+
+    It may be called on any thread. Raises `OSError` for a memo that is not there any more.
+    """
+
+    def recalled(part: MemoPart) -> Any:
+        memo = memos.get_many([part.key]).get(part.key)
+        if memo is None:
+            raise OSError(f"what {part.node.name} made is not remembered any more")
+        call = Call(part.node, (), (), "", part.key)
+        return recall(call, memo, kinds[part.node.name])[part.number].value()
+
+    return recalled
+
+
+def _value_of(fetch: Callable[[], Any]) -> Any:
     """Return a member's value; what changed since it was gathered is tried by the next run."""
     try:
-        return datum.value()
+        return fetch()
     except ContentChangedError as error:
         raise OSError("a member changed while the run went on") from error
 
@@ -146,24 +265,28 @@ class Gatherings:
 
     def __init__(self, gatherings: Sequence[Gathering]) -> None:
         self._gatherings = gatherings
+        self._recalled: Recall | None = None
 
-    def gather(self, owner: str, tables: Mapping[str, Table | Stop]) -> Stop | None:
-        """Take the items of one owner into their groups; return why it has none."""
+    def recall_from(self, memos: Memos, kinds: Mapping[str, str]) -> None:
+        """Keep no value from now on that these memos keep; `kinds` as `recalling` takes them."""
+        self._recalled = recalling(memos, kinds)
+
+    def gather(self, owner: str, tables: Mapping[str, Table]) -> Stop | None:
+        """Take the items of one owner into their groups; return why not all are there.
+
+        Nothing is taken when it raises.
+        """
         found = [(each, each.assign(owner, tables)) for each in self._gatherings]
         stopped = None
         for gathering, assigned in found:
-            if isinstance(assigned, Stop):
-                stopped = assigned
-                self._miss(gathering, assigned)
-            else:
-                gathering.take(assigned)
+            gathering.take(assigned, self._recalled)
+            if assigned.stop is not None and (stopped is None or is_skip(stopped)):
+                stopped = assigned.stop
         return stopped
 
-    def miss(self, stop: Stop) -> None:
-        """Record that an owner could not be loaded."""
+    def miss(self, stop: Stop, owner: str | None = None) -> None:
+        """Record that an owner could not be loaded; without its key its groups are unknown."""
+        if is_skip(stop):
+            return
         for gathering in self._gatherings:
-            self._miss(gathering, stop)
-
-    def _miss(self, gathering: Gathering, stop: Stop) -> None:
-        if not isinstance(stop.error, SkipDocument):
-            gathering.miss()
+            gathering.miss(owner)

@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
+from ragflow.core.faults import fault_of
 from ragflow.core.items import Fingerprint
 from ragflow.core.records import (
     EndCommit,
@@ -15,6 +17,7 @@ from ragflow.core.records import (
     OwnerChange,
     OwnerCommit,
 )
+from ragflow.core.retry import Retry, later
 from ragflow.core.states import Change, OwnerState
 from ragflow.errors import (
     DocumentError,
@@ -25,7 +28,7 @@ from ragflow.errors import (
     UsageError,
 )
 from ragflow.incremental.fingerprint import fingerprint_input
-from ragflow.scheduling.calls import Counted, Stop, is_transient
+from ragflow.scheduling.calls import Counted, Stop
 from ragflow.scheduling.commits import Served, ServedEnd, kept_rows, no_rows
 from ragflow.scheduling.datum import Datum
 from ragflow.scheduling.rows import WantedRow
@@ -61,23 +64,20 @@ def of_one(error: BaseException) -> Exception:
     return wrapped
 
 
-class Owner(msgspec.Struct, frozen=True):
+class Owner(msgspec.Struct, frozen=True, gc=False):
     """One owner on its way: what was listed, what was loaded, and which ends wait for it."""
 
     source: str
     change: OwnerChange
     content: Fingerprint
     metadata: Mapping[str, Any]
+    #: The fingerprint of both: what it is served from.
+    input: Fingerprint
     #: The ends it must be served at, by name of the target node.
     ends: Mapping[str, EndNow]
     #: Whether it is known once it was seen: it is served by a generation that is to be
     #: replaced, or has no ends at all.
     is_known: bool = False
-
-    @property
-    def input(self) -> Fingerprint:
-        """The fingerprint of what it is served from."""
-        return fingerprint_input(self.content, self.metadata)
 
     @property
     def changed(self) -> Change:
@@ -115,13 +115,21 @@ def find_owner(
     ends: Mapping[str, EndNow],
     *,
     rebuilding: bool = False,
+    is_again: bool = False,
 ) -> Owner:
-    """Decide, now that the content is known, at which ends the owner must be served."""
+    """Decide, now that the content is known, at which ends the owner must be served.
+
+    With `is_again` at all of them, whatever it was served from.
+    """
     source_input = fingerprint_input(content, metadata)
-    waiting = {node: end for node, end in ends.items() if not _stands(change, end, source_input)}
+    waiting = {
+        node: end
+        for node, end in ends.items()
+        if is_again or not _stands(change, end, source_input)
+    }
     if change.change is Change.UNCHANGED:
         waiting = {}  # walked only to be gathered
-    return Owner(source, change, content, metadata, waiting, rebuilding or not ends)
+    return Owner(source, change, content, metadata, source_input, waiting, rebuilding or not ends)
 
 
 def _stands(change: OwnerChange, end: EndNow, source_input: Fingerprint) -> bool:
@@ -153,7 +161,9 @@ def start_of(owner: Owner, loaded: Loaded | None, load: Callable[[], Loaded]) ->
     return Datum(owner.content, owner.metadata, fetch=fetch)
 
 
-def served(owner: Owner, rows: Mapping[str, Mapping[str, WantedRow] | Stop]) -> Served:
+def served(
+    owner: Owner, rows: Mapping[str, Mapping[str, WantedRow] | Stop], now: datetime
+) -> Served:
     """Return what the owner came to, given by target node its rows or why there are none."""
     ends = []
     for node, end in owner.ends.items():
@@ -161,7 +171,9 @@ def served(owner: Owner, rows: Mapping[str, Mapping[str, WantedRow] | Stop]) -> 
         if isinstance(found, Stop) and isinstance(found.error, Counted):
             ends.append(ServedEnd(_end(end, OwnerState.SUCCEEDED), None))
         elif isinstance(found, Stop):
-            ends.append(_stopped(end, found))
+            standing = owner.change.ends.get(end.generation)
+            is_same = standing is not None and standing.tried_input == owner.input
+            ends.append(_stopped(end, found, standing if is_same else None, now))
         else:
             ends.append(ServedEnd(_end(end, OwnerState.SUCCEEDED), found))
     return Served(owner.change.owner, owner.commit(), ends)
@@ -170,8 +182,9 @@ def served(owner: Owner, rows: Mapping[str, Mapping[str, WantedRow] | Stop]) -> 
 def standing_of(change: OwnerChange) -> str:
     """Return what an owner with nothing to do is counted under."""
     states = {standing.state for standing in change.ends.values()}
-    worst = (OwnerState.HELD_BACK, OwnerState.SKIPPED)
-    return next((state.value for state in worst if state in states), Change.UNCHANGED.value)
+    if states & {OwnerState.HELD_BACK, OwnerState.FAILED}:  # what failed waits for its instant
+        return OwnerState.HELD_BACK.value
+    return (OwnerState.SKIPPED if OwnerState.SKIPPED in states else Change.UNCHANGED).value
 
 
 def stopped_before(change: OwnerChange) -> Exception | None:
@@ -224,7 +237,9 @@ def left_out(source: str, change: OwnerChange, ends: Sequence[EndNow]) -> Served
     return Served(change.owner, commit, parts)
 
 
-def unread(source: str, change: OwnerChange, ends: Sequence[EndNow], stop: Stop) -> Served:
+def unread(
+    source: str, change: OwnerChange, ends: Sequence[EndNow], stop: Stop, now: datetime
+) -> Served:
     """Return what becomes of an owner that could not be loaded."""
     commit = OwnerCommit(
         source=source,
@@ -234,12 +249,19 @@ def unread(source: str, change: OwnerChange, ends: Sequence[EndNow], stop: Stop)
         metadata=change.metadata,
         input=None,
     )
-    return Served(change.owner, commit, [_stopped(end, stop) for end in ends])
+    known = change.ends if change.change is not Change.MODIFIED else {}
+    tried = [_stopped(end, stop, known.get(end.generation), now) for end in ends]
+    return Served(change.owner, commit, tried)
 
 
-def _stopped(end: EndNow, stop: Stop) -> ServedEnd:
+def _stopped(end: EndNow, stop: Stop, standing: EndStanding | None, now: datetime) -> ServedEnd:
+    """Return the end of an owner that was not served; `standing` is how it stood, as it is.
+
+    What may pass by itself is tried by later runs, with growing pauses, and held back when
+    they tried it in vain often enough; what will not pass is held back at once.
+    """
     error = stop.error
-    facts = {
+    facts: dict[str, Any] = {
         "reason": reason_of(error),
         "message": sentence_of(error),
         "task": stop.task,
@@ -247,8 +269,15 @@ def _stopped(end: EndNow, stop: Stop) -> ServedEnd:
     }
     if isinstance(error, SkipDocument):
         return no_rows(_end(end, OwnerState.SKIPPED, requirement=error.requirement, **facts))
-    state = OwnerState.FAILED if is_transient(error) else OwnerState.HELD_BACK
-    return kept_rows(_end(end, state, traceback=traceback_of(error), **facts))
+    facts["traceback"] = traceback_of(error)
+    if not fault_of(error, Retry(), now=now).is_tried_later:
+        return kept_rows(_end(end, OwnerState.HELD_BACK, **facts))
+    tries = 1 if standing is None else standing.tries + 1
+    again = later(tries, now.timestamp())
+    if again is None:
+        return kept_rows(_end(end, OwnerState.HELD_BACK, tries=tries, **facts))
+    due = datetime.fromtimestamp(again, UTC)
+    return kept_rows(_end(end, OwnerState.FAILED, tries=tries, not_before=due, **facts))
 
 
 def _end(end: EndNow, state: OwnerState, **facts: Any) -> EndCommit:

@@ -5,30 +5,76 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from ragflow.clock import Clock
+from ragflow.core.items import Fingerprint
 from ragflow.core.records import Instance
-from ragflow.interfaces.orchestration import Executor, Memos
+from ragflow.core.run_records import Request
+from ragflow.core.states import RunState
+from ragflow.interfaces.durability import Assignments
+from ragflow.interfaces.execution import Executor
+from ragflow.interfaces.orchestration import Memos
 from ragflow.scheduling.calls import Stop
 from ragflow.scheduling.commits import Served, Written
+from ragflow.scheduling.elsewhere import Elsewhere
+from ragflow.scheduling.policies import Room
+from ragflow.scheduling.printing import Logged, Masks, unheard
 from ragflow.scheduling.resources import OpenResources
 from ragflow.scheduling.totals import Totals
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """One attempt of a call that failed."""
+
+    #: Counted from one.
+    number: int
+    #: ``error``, ``timeout``, ``died`` or ``limit``.
+    outcome: str
+    seconds: float | None = None
+
+
+class Numbers:
+    """Gives assignments numbers that no other stage of the run gave."""
+
+    def __init__(self) -> None:
+        self.given = 0
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything outside the graph that streaming owners through it needs."""
 
     instance: Instance
+    #: The run's number; None for a plan, which leaves no trace but memos.
+    run: int | None = None
     memos: Memos
-    #: ``threads``, ``inline``; ``batches`` runs batch tasks, ``commits`` writes portions.
+    #: Where open assignments are written down; None for a plan.
+    assignments: Assignments | None = None
+    #: By name; each opened when it is first needed.
     executors: Mapping[str, Executor]
     resources: OpenResources
     clock: Clock
     totals: Totals
+    room: Room = Room(slots={})
     #: Writes a portion; None for a plan, which writes no target and no ledger.
     serve: Callable[[Sequence[Served]], Written] | None
     #: Called about ten times a second with the calls that wait, by task.
     progress: Callable[[Mapping[str, int]], None]
     #: Called with each failed attempt: owner key and why.
-    failed: Callable[[str, Stop], None]
+    failed: Callable[[str, Stop, Attempt], None]
+    #: Says something to people.
+    noted: Callable[[str], None] = lambda _: None
+    #: What other processes ask of the run.
+    asked: Callable[[], Request | None] = lambda: None
+    #: Told that the run is paused, goes on or is being cancelled.
+    entered: Callable[[RunState], None] = lambda _: None
+    #: Calls that were open when something died, with their deaths alone.
+    suspects: dict[Fingerprint, int] = {}
+    #: Tasks whose memos are not asked.
+    fresh: frozenset[str] = frozenset()
+    numbers: Numbers = msgspec.field(default_factory=Numbers)
+    #: Told what calls print and log, on whatever thread they do; with what is masked in it.
+    logged: Logged = unheard
+    masks: Masks = msgspec.field(default_factory=Masks)
+    #: What workers in other processes are sent.
+    elsewhere: Elsewhere = msgspec.field(default_factory=Elsewhere)
     #: Owners and bytes that may be on their way at the same time.
     window_owners: int = 1024
     window_bytes: int = 64 << 20

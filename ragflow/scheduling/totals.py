@@ -5,7 +5,7 @@ from collections.abc import Hashable, Mapping
 
 from ragflow.core.pipeline_graph import PipelineGraph
 from ragflow.core.records import TaskTotal
-from ragflow.core.shapes import Shape
+from ragflow.core.shapes import BUILT_IN
 
 
 class Totals:
@@ -15,9 +15,7 @@ class Totals:
         self.documents: Counter[str] = Counter()
         self.deleted = 0
         self.tasks: dict[str, TaskTotal] = {
-            node.name: TaskTotal()
-            for node in graph.nodes.values()
-            if node.shape is not Shape.GROUPING
+            node.name: TaskTotal() for node in graph.nodes.values() if node.shape not in BUILT_IN
         }
         #: Calls a plan counted instead of running them, by task; equal calls once.
         self.counted: dict[str, set[Hashable]] = {}

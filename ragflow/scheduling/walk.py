@@ -1,113 +1,152 @@
 """What must be called for one owner, given what came out so far?
 
-A walk goes through the tasks below an origin in order. For each it yields the calls it
-needs and is sent what came out; it knows neither memos nor threads.
+A walk goes through the tasks below an origin in order. Each part is decided for itself: one
+that failed stops what descends from it, and nothing else. It knows neither memos nor threads.
 """
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 
 import msgspec
 
-from ragflow.core.pipeline_graph import Node
+from ragflow.core.items import Envelope, Fingerprint
+from ragflow.core.node import Node
 from ragflow.core.shapes import Shape
+from ragflow.scheduling.branches import Answers, ask, side, unite
 from ragflow.scheduling.calls import Call, Path, Stop, make_call
 from ragflow.scheduling.datum import Datum
-from ragflow.scheduling.definitions import Definitions
+from ragflow.scheduling.descent import Ground, Outcome, Table, Verdict, is_skip, ready
 
-#: What a task made of one owner, by part; or why it made nothing.
-Table = dict[Path, Datum]
-Outcome = list[Datum] | Stop
-Walk = Generator[list[Call], list[Outcome], dict[str, Table | Stop]]
+__all__ = ["Ground", "Outcome", "Table", "Verdict", "Walk", "tasks_below", "walk"]
 
-
-class Ground(msgspec.Struct, frozen=True):
-    """What all walks below one origin share."""
-
-    #: Name of the origin.
-    origin: str
-    #: The tasks below it, targets left out, in order.
-    nodes: Sequence[Node]
-    definitions: Definitions
-    #: What steps returned, by node.
-    steps: Mapping[str, Datum]
+#: Yields calls, is sent what came out of them, returns what all tasks made of the owner.
+Walking = Generator[list[Call], Sequence[Outcome], dict[str, Table]]
 
 
-def walk(ground: Ground, owner: str, start: Datum) -> Walk:
-    """Walk one owner; return by node what it made of the owner, or why nothing.
+class Walk:
+    """One owner on its way through the tasks below an origin.
 
-    A call that stops stops everything below it for this owner, and nothing else.
+    The tasks are taken in the order of the ground; each with `calls`, then `settle`, also where
+    there is nothing to call. Both raise `ContentChangedError` when what the owner was loaded
+    from proves to have changed.
     """
-    tables: dict[str, Table | Stop] = {ground.origin: {(): start}}
+
+    __slots__ = ("_answers", "_ground", "_stops", "owner", "tables")
+
+    def __init__(self, ground: Ground, owner: str, start: Datum) -> None:
+        self._ground = ground
+        #: Key of the owner.
+        self.owner = owner
+        #: What each task that is settled made of the owner.
+        self.tables: dict[str, Table] = {ground.origin: {(): start}}
+        self._stops: dict[str, dict[Path, Stop]] = {}
+        # The sides of one split ask once.
+        self._answers: dict[tuple[str, int], Answers] = {}
+
+    def calls(self, node: Node) -> list[Call]:
+        """Return the calls of a task in the order of its parts, once everything above settled.
+
+        Rules are applied: a part that may not be called is settled without. `split` and ``|``
+        call nothing.
+        """
+        if node.task is None:
+            return []
+        found = ready(node, self._ground, self.tables)
+        if found.stops:
+            self._stops[node.name] = found.stops
+        task = self._ground.definitions.tasks[node.name]
+        owner = self.owner
+        return [make_call(node, path, inputs, owner, task) for path, inputs in found.calls]
+
+    def stopped(self, node: Node) -> tuple[int, int]:
+        """Return how many parts of a task were skipped and blocked when its calls were found."""
+        stops = self._stops.get(node.name)
+        if not stops:
+            return 0, 0
+        skipped = sum(map(is_skip, stops.values()))
+        return skipped, len(stops) - skipped
+
+    def settle(self, node: Node, calls: Sequence[Call], outcomes: Sequence[Outcome]) -> None:
+        """Take what came out of the calls that `calls` returned, in their order."""
+        if node.shape is Shape.BRANCH:
+            self.tables[node.name] = self._side(node)
+            return
+        if node.shape is Shape.UNION:
+            one, other = (self.tables[name] for name in node.data)
+            cuts = self._ground.looks_of(node).cuts
+            self.tables[node.name] = unite(node, one, other, cuts=cuts)
+            return
+        stops = self._stops.pop(node.name, None)
+        table: Table = {} if stops is None else {**stops}
+        cuts = node.task.signature.cuts
+        for call, outcome in zip(calls, outcomes, strict=True):
+            if isinstance(outcome, Stop):
+                table[call.path] = outcome
+                continue
+            above = call.inputs[0].envelope
+            for number, part in enumerate(outcome):
+                path = (*call.path, number) if cuts else call.path
+                envelope = {**above, **part.envelope} if part.envelope else above
+                table[path] = _placed(call, number, part, envelope)
+        self.tables[node.name] = table if stops is None else dict(sorted(table.items()))
+
+    def _side(self, node: Node) -> Table:
+        over = self.tables[node.data[0]]
+        asked = (node.data[0], id(node.subject.by))
+        if asked not in self._answers:
+            self._answers[asked] = ask(node, over, self.owner)
+        return side(node.subject, over, self._answers[asked])
+
+    def verdict(self, node_name: str) -> Verdict:
+        """Count what became of the parts of a task that is settled."""
+        succeeded = skipped = failed = 0
+        for entry in self.tables[node_name].values():
+            if not isinstance(entry, Stop):
+                succeeded += 1
+            elif is_skip(entry):
+                skipped += 1
+            else:
+                failed += 1
+        return Verdict(succeeded, skipped, failed)
+
+
+class MemoPart(msgspec.Struct, frozen=True, gc=False):
+    """Where a value is kept: the task, the key of its memo, and which of the parts in it."""
+
+    node: Node
+    key: Fingerprint
+    number: int
+
+
+class Remembered(Datum):
+    """A value that can be had again from the memo of the call it came out of."""
+
+    __slots__ = ("memo",)
+
+    def __init__(self, part: Datum, envelope: Envelope, memo: MemoPart) -> None:
+        super().__init__(part.fingerprint, envelope, fetch=part.value)
+        #: Where it is kept.
+        self.memo = memo
+
+
+def _placed(call: Call, number: int, part: Datum, envelope: Envelope) -> Datum:
+    if call.key is None:
+        return part.at(envelope)
+    return Remembered(part, envelope, MemoPart(call.node, call.key, number))
+
+
+def walk(ground: Ground, owner: str, start: Datum) -> Walking:
+    """Walk one owner; return what every task made of it.
+
+    Yields the calls of one task after another, where it has any.
+    """
+    going = Walk(ground, owner, start)
     for node in ground.nodes:
-        stop = _stopped(node, tables)
-        if stop is not None:
-            tables[node.name] = stop
-            continue
-        calls = list(calls_of(node, ground, tables, owner))
-        outcomes = (yield calls) if calls else []
-        tables[node.name] = _table(node, calls, outcomes)
-    return tables
-
-
-def _stopped(node: Node, tables: Mapping[str, Table | Stop]) -> Stop | None:
-    for name in node.data:
-        table = tables.get(name)
-        if isinstance(table, Stop):
-            return table
-    return None
-
-
-def calls_of(
-    node: Node, ground: Ground, tables: Mapping[str, Table | Stop], owner: str
-) -> Generator[Call]:
-    """Yield the calls of one task over one owner, in the order of its parts.
-
-    A part whose joined part was filtered out is left out.
-    """
-    task = ground.definitions.tasks[node.name]
-    for path, inputs in joined(node, ground, tables):
-        yield make_call(node, path, inputs, owner, task)
-
-
-def joined(
-    node: Node, ground: Ground, tables: Mapping[str, Table | Stop]
-) -> Generator[tuple[Path, tuple[Datum, ...]]]:
-    """Yield for each part a task runs over what it is given: its own, then what is joined."""
-    over = tables[node.data[0]]
-    assert not isinstance(over, Stop)
-    for path, datum in over.items():
-        inputs = [datum]
-        for name in node.data[1:]:
-            found = ground.steps.get(name) or _along(tables[name], path)
-            if found is None:
-                break
-            inputs.append(found)
-        else:
-            yield path, tuple(inputs)
-
-
-def _along(table: Table | Stop, path: Path) -> Datum | None:
-    """Return the value that a part descends from."""
-    assert not isinstance(table, Stop)
-    for length in range(len(path), -1, -1):
-        if (found := table.get(path[:length])) is not None:
-            return found
-    return None
-
-
-def _table(node: Node, calls: Sequence[Call], outcomes: Sequence[Outcome]) -> Table | Stop:
-    table: Table = {}
-    cuts = node.task.signature.cuts
-    for call, outcome in zip(calls, outcomes, strict=True):
-        if isinstance(outcome, Stop):
-            return outcome
-        above = call.inputs[0].envelope
-        for number, part in enumerate(outcome):
-            path = (*call.path, number) if cuts else call.path
-            table[path] = part.at({**above, **part.envelope}) if part.envelope else part.at(above)
-    return table
+        calls = going.calls(node)
+        going.settle(node, calls, (yield calls) if calls else [])
+    return going.tables
 
 
 def tasks_below(nodes: Sequence[Node]) -> list[Node]:
-    """Return the tasks that are walked: neither sources nor groupings nor targets."""
-    return [n for n in nodes if n.shape in (Shape.ITEM, Shape.BATCH, Shape.GROUP)]
+    """Return the nodes that are walked: neither sources nor groupings nor targets."""
+    walked = (Shape.ITEM, Shape.BATCH, Shape.GROUP, Shape.BRANCH, Shape.UNION)
+    return [node for node in nodes if node.shape in walked]

@@ -1,6 +1,6 @@
 """Rows of a collection in a vector store."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -52,9 +52,11 @@ class CollectionTarget:
         """Remove the generation's physical place and all its rows."""
         self._store.drop(generation.physical)
 
-    def writing(self, *, owner: str, wait: bool) -> AbstractContextManager[None]:
+    def writing(
+        self, *, owner: str, wait: bool, check: Callable[[], None] | None = None
+    ) -> AbstractContextManager[None]:
         """Hold the store for a run that writes."""
-        return self._store.writing(owner=owner, wait=wait)
+        return self._store.writing(owner=owner, wait=wait, check=check)
 
     def close(self) -> None:
         """Let go of the store."""

@@ -3,9 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from ragflow.core.handles import Groups, Items
+from ragflow.core.handles import Groups, Items, recording
 from ragflow.core.items import Item
-from ragflow.core.pipeline_graph import recording
 from ragflow.errors import PipelineError
 
 T = TypeVar("T")
@@ -17,6 +16,17 @@ def group(items: Items[T], *, by: Callable[[Item[T]], str], name: str = "") -> G
     Given to a task with ``per="group"``, which is called once a group with `Members` in the
     order of their keys. `name` is what the ledger knows the groups by; the name of `by`
     unless given.
+
+    A member that failed, or is held back, is *missing*. A task over the groups goes by its
+    rule: the default, and ``when="none_failed"``, leave a group with a missing member as it
+    was, failed, with a reason that names the missing; ``when="any_succeeded"`` calls it with
+    the members there are, if any, ``when="all_done"`` with those there are, ``when="any_failed"``
+    only where some are missing. ``members.missing`` then tells their keys, and counts. What was
+    skipped or filtered out belongs in no group.
+
+    Which group a failed item belongs in is known where `by` looks at the key, or at the part
+    of the envelope that was there before the failure. Otherwise it is missing from none, and
+    no group counts as gone in that run.
     """
     builder = recording.get()
     if builder is None:
@@ -35,6 +45,11 @@ def group(items: Items[T], *, by: Callable[[Item[T]], str], name: str = "") -> G
 def parent_folder(item: Item[Any]) -> str:
     """Return the folder a document lies in, ``.`` for the source's own."""
     return item.key.rpartition("/")[0] or "."
+
+
+def parent(item: Item[Any]) -> str:
+    """Return the key of the document a part was cut from: its parts are one group."""
+    return item.key
 
 
 def by_payload(name: str) -> Callable[[Item[Any]], str]:

@@ -7,7 +7,9 @@ beside it. Boxes carry their own light ground and dark text, so both read on any
 import html
 from collections.abc import Sequence
 
-from ragflow.core.pipeline_graph import Node, PipelineGraph
+from ragflow.core.node import Branch, Node
+from ragflow.core.pipeline_graph import PipelineGraph
+from ragflow.core.rules import Rule
 from ragflow.core.shapes import Shape
 from ragflow.views.layout import lay_out
 
@@ -18,6 +20,8 @@ _KINDS = {
     Shape.BATCH: ("per batch", "#d6dcf5"),
     Shape.GROUP: ("per group", "#e9e0f3"),
     Shape.GROUPING: ("grouping", "#efe8f6"),
+    Shape.BRANCH: ("split", "#eef0f2"),
+    Shape.UNION: ("united", "#eef0f2"),
     Shape.STEP: ("step", "#f3ead3"),
     Shape.TARGET: ("target", "#f6dcd6"),
 }
@@ -26,6 +30,8 @@ _BOXES = {
     Shape.TARGET: ("[(", ")]"),
     Shape.STEP: ("[[", "]]"),
     Shape.GROUPING: ("{{", "}}"),
+    Shape.BRANCH: ("{", "}"),
+    Shape.UNION: ("(", ")"),
 }
 
 _LETTER = 7.3
@@ -92,8 +98,15 @@ def _edges(graph: PipelineGraph) -> list[tuple[str, str, bool]]:
 
 
 def _detail(node: Node) -> str:
-    """Return what a box says below the name: where a target writes, else the kind."""
-    return node.end or _KINDS[node.shape][0]
+    """Return what a box says below the name: where a target writes, else the kind.
+
+    With a side of a split goes what was asked and its answer, with a rule its name.
+    """
+    detail = node.end or _KINDS[node.shape][0]
+    if isinstance(node.subject, Branch):
+        asked = getattr(node.subject.by, "__name__", "by")
+        return f"{asked}: {'yes' if node.subject.side else 'no'}"
+    return detail if node.rule is Rule.ALL_SUCCEEDED else f"{detail}, {node.rule}"
 
 
 def _layer_widths(graph: PipelineGraph, layers: Sequence[int], number: int) -> list[float]:

@@ -3,50 +3,104 @@
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
-from ragflow.core.records import FailedAttempt, OwnerView, RunRecord
+from ragflow.core.records import CUT_OFF, FailedAttempt, OwnerView, RunRecord
+from ragflow.core.run_records import LeftAssignment
 from ragflow.views.quantities import duration, instant
-from ragflow.views.rendering import Table, printable, render, wrap
-from ragflow.views.tables import documents_sentence, summary_text
+from ragflow.views.rendering import Table, lines_of, pairs, printable, render, wrap
+from ragflow.views.tables import came_to_sentence, documents_sentence, summary_text
 
 #: How many hex digits of a version tell documents apart for people.
 VERSION_DIGITS = 12
 _INDENT = "   "
 
 
-def runs_table(runs: Iterable[RunRecord], *, cut_off: Container[int] = ()) -> Table:
-    """Return the history of runs; those in `cut_off` ended with their process."""
+def runs_table(
+    runs: Iterable[RunRecord],
+    *,
+    cut_off: Container[int] = (),
+    at_work: Mapping[int, float] | None = None,
+) -> Table:
+    """Return the history of runs; those in `cut_off` ended with their process.
+
+    `at_work` is for how many seconds each has been held that is not over.
+    """
     rows = []
     for run in runs:
         came_to, spent = run.error or "", ""
         if run.summary is not None:
-            came_to = documents_sentence(run.summary["documents"])
+            came_to = came_to_sentence(run.summary)
             spent = duration(run.summary["seconds"]["total"])
         elif run.ended_at is not None:
             spent = duration((run.ended_at - run.started_at).total_seconds())
-        state = "cut off" if run.id in cut_off else _words(run.state)
+        elif at_work and run.id in at_work:
+            spent = duration(at_work[run.id])
+        is_cut_off = run.id in cut_off or run.error == CUT_OFF
+        state = "cut off" if is_cut_off else _words(run.state)
         rows.append((f"{run.id}", run.instance, state, instant(run.started_at), spent, came_to))
     headings = ("run", "instance", "state", "started", "time", "came to")
     return Table(headings, rows, frozenset({"run", "time"}))
 
 
-def run_text(run: RunRecord, summary: Mapping[str, Any], *, width: int | None = None) -> str:
-    """Return one run: when and with what it was started, and what it came to."""
+def run_text(
+    run: RunRecord,
+    summary: Mapping[str, Any],
+    *,
+    width: int | None = None,
+    standing: Sequence[tuple[str, str]] = (),
+) -> str:
+    """Return one run: when and with what it was started, and what it came to.
+
+    `standing` is what else is known of one that is not over: name and value.
+    """
     values = ", ".join(f"{name}={value}" for name, value in run.parameters.items())
     facts = [
+        *standing,
         ("pipeline", run.pipeline),
         ("parameters", values or "none"),
         ("started", f"{instant(run.started_at)}, by {run.trigger}"),
     ]
-    return f"{summary_text(summary, width=width)}\n\n{render(_pairs(facts), width=width)}"
+    return f"{summary_text(summary, width=width)}\n\n{render(pairs(facts), width=width)}"
 
 
-def failures_table(attempts: Iterable[FailedAttempt]) -> Table:
-    """Return the attempts of a run that failed, and why."""
+def failures_table(attempts: Sequence[FailedAttempt]) -> Table:
+    """Return the attempts of a run that failed: of what, which, how long and why.
+
+    Where all are of steps, which belong to no document, that column is left out.
+    """
     rows = [
-        (one.key if one.part is None else f"{one.key} (part {one.part})", one.task, one.message)
+        (
+            one.key if one.part is None else f"{one.key} (part {one.part})",
+            one.task,
+            f"{one.number}",
+            one.outcome,
+            "" if one.seconds is None else duration(one.seconds),
+            one.message,
+        )
         for one in attempts
     ]
-    return Table(("failed", "task", "reason"), rows)
+    headings = ("failed", "task", "attempt", "outcome", "time", "reason")
+    first = 0 if any(one.key for one in attempts) else 1
+    numbers = frozenset({"attempt", "time"})
+    return Table(headings[first:], [row[first:] for row in rows], numbers)
+
+
+def tracebacks_text(attempts: Iterable[FailedAttempt]) -> str:
+    """Return the tracebacks of failed attempts, each below what it is of."""
+    parts = []
+    for one in attempts:
+        of = ", ".join(part for part in (one.key, one.task, f"attempt {one.number}") if part)
+        parts.append(f"{printable(of)}:\n{lines_of(one.traceback or one.message)}")
+    return "\n\n".join(parts)
+
+
+def work_table(left: Iterable[LeftAssignment]) -> Table:
+    """Return what workers hold, or held when their run was cut off."""
+    rows = []
+    for each in left:
+        keys = list(dict.fromkeys(key for key, _ in each.calls if key))
+        more = f" and {len(keys) - 1:,} more" if len(keys) > 1 else ""
+        rows.append((each.task, instant(each.opened_at), f"{keys[0]}{more}" if keys else ""))
+    return Table(("at work", "since", "on"), rows)
 
 
 def owners_table(owners: Iterable[OwnerView]) -> Table:
@@ -78,10 +132,11 @@ def owner_text(owner: OwnerView, collection: str, *, width: int | None = None) -
         ("needs", owner.requirement or ""),
         ("version", owner.version or ""),
         ("chunks", f"{owner.chunks:,}"),
+        ("dead letter", "" if owner.dead_letter is None else f"{owner.dead_letter}"),
         ("last tried", "" if owner.tried_at is None else instant(owner.tried_at)),
         *((str(name), str(value)) for name, value in owner.metadata.items()),
     ]
-    return render(_pairs([(name, value) for name, value in facts if value]), width=width)
+    return render(pairs([(name, value) for name, value in facts if value]), width=width)
 
 
 def collections_table(collections: Iterable[Mapping[str, Any]]) -> Table:
@@ -112,7 +167,7 @@ def collection_text(one: Mapping[str, Any], *, width: int | None = None) -> str:
         ("metric", str(space.get("metric", ""))),
         ("generation", f"{one['generation']}"),
     ]
-    return render(_pairs(facts), width=width)
+    return render(pairs(facts), width=width)
 
 
 def pipelines_table(pipelines: Iterable[Mapping[str, Any]]) -> Table:
@@ -150,10 +205,6 @@ def hit_text(number: int, hit: Mapping[str, Any], *, excerpt: int, width: int | 
     room = None if width is None else max(width - len(_INDENT), 20)
     lines += [_INDENT + line for line in ([shown] if room is None else wrap(shown, room))]
     return "\n".join(printable(line) for line in lines)
-
-
-def _pairs(facts: Sequence[tuple[str, str]]) -> Table:
-    return Table(("", ""), facts)
 
 
 def _words(state: str) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from ragflow.clock import Clock, SystemClock
 from ragflow.core.pipeline_graph import PipelineGraph
 from ragflow.core.records import TaskTotal
+from ragflow.core.shapes import Shape
 from ragflow.views.quantities import duration
 from ragflow.views.rendering import printable
 from ragflow.views.tables import documents_sentence, headline
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 PAUSE = 5.0
 #: Seconds of work before the lines of a terminal appear; a refresh without work stays short.
 GRACE = 0.3
+#: Lines of a terminal kept free below those of the tasks, and the fewest of those.
+_BELOW = 2
+_FEWEST = 3
 
 
 class Quiet(AbstractContextManager["Quiet"]):
@@ -78,6 +82,9 @@ class Lines(Quiet):
         self.clock: Clock = clock or SystemClock()
         self.tally = Tally(graph, self.clock)
         self._told = self.clock.elapsed()
+        self._steps = {node.name for node in graph.shaped(Shape.STEP)}
+        #: Steps that are over and were told of.
+        self._told_of: set[str] = set()
 
     def listed(self, counts: Mapping[str, int]) -> None:
         """Say how many documents there are and how many changed."""
@@ -91,7 +98,17 @@ class Lines(Quiet):
         now = self.clock.elapsed()
         if now - self._told >= PAUSE:
             self._told = now
-            self.say("  ".join(in_words(line) for line in self.tally.lines() if line.done))
+            news = self._news()
+            if news:
+                self.say("  ".join(in_words(line) for line in news))
+
+    def _news(self) -> list[Line]:
+        """Return the tasks that did something; of the steps that are over, only the new ones."""
+        begun = [line for line in self.tally.lines() if line.done]
+        news = [line for line in begun if line.task not in self._told_of]
+        over = (line.task for line in begun if line.task in self._steps and line.done == line.total)
+        self._told_of.update(over)
+        return news
 
     def ended(self, summary: Mapping[str, Any]) -> None:
         """Say what it came to."""
@@ -117,9 +134,12 @@ class LiveLines(Lines):
             if self.clock.elapsed() - self._began < GRACE:
                 return
             self._bars = self._open()
-        for line in self.tally.lines():
+        lines = self.tally.lines()
+        shown = within(lines, self._bars.console.height - _BELOW)
+        for line in lines:
             self._bars.update(
                 self._ids[line.task],
+                visible=line in shown,
                 completed=line.done,
                 total=line.total,
                 counts=_counts(line),
@@ -164,7 +184,7 @@ class LiveLines(Lines):
         )
         for line in self.tally.lines():
             self._ids[line.task] = bars.add_task(
-                printable(line.task), total=line.total, counts="", speed="", left=""
+                printable(line.task), total=line.total, counts="", speed="", left="", visible=False
             )
         bars.start()
         return bars
@@ -173,6 +193,15 @@ class LiveLines(Lines):
         if self._bars is not None:
             self._bars.stop()
             self._bars = None
+
+
+def within(lines: Sequence[Line], room: int) -> Sequence[Line]:
+    """Return the lines that fit: those at work and next stay, those that are over go first."""
+    room = max(room, _FEWEST)
+    if len(lines) <= room:
+        return lines
+    left = [line for line in lines if line.total is None or line.done < line.total]
+    return left[:room] if left else lines[-room:]
 
 
 def in_words(line: Line) -> str:

@@ -46,6 +46,16 @@ def render(table: Table, *, width: int | None = None) -> str:
     return "\n".join(lines)
 
 
+def pairs(facts: Sequence[tuple[str, str]]) -> Table:
+    """Return names with their values, without headings."""
+    return Table(("", ""), facts)
+
+
+def lines_of(text: str) -> str:
+    """Return a text of several lines, as a traceback, with nothing else that drives a terminal."""
+    return "\n".join(printable(line) for line in text.expandtabs().splitlines())
+
+
 def wrap(text: str, width: int) -> list[str]:
     """Cut a text into lines of at most `width` columns, between words where it can."""
     if _width(text) <= width:

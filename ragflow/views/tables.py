@@ -1,18 +1,35 @@
 """How do a run and a plan read at their end, on a terminal and in Jupyter?"""
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from ragflow.views.quantities import duration
-from ragflow.views.rendering import Table, printable, render
+from ragflow.core.records import CUT_OFF
+from ragflow.core.states import RunState
+from ragflow.views.quantities import counted, duration, instant
+from ragflow.views.rendering import Table, pairs, printable, render
 
 Summary = Mapping[str, Any]
+_UNFINISHED = (RunState.QUEUED, RunState.RUNNING, RunState.PAUSED, RunState.CANCELLING)
 
 
-def summary_text(summary: Summary, *, width: int | None = None) -> str:
-    """Return a run or a plan as text: what became of documents and chunks, then the tasks."""
-    parts = [headline(summary), render(_facts(summary), width=width)]
+def summary_text(
+    summary: Summary,
+    *,
+    width: int | None = None,
+    due: datetime | None = None,
+    steps: Sequence[str] = (),
+) -> str:
+    """Return a run or a plan as text: what became of documents and chunks, then the tasks.
+
+    `due` is when the first dead letter that waits for an instant is tried again; `steps` are
+    all tasks of a pipeline that has nothing but steps, and so no documents.
+    """
+    facts = _facts(summary, due, steps)
+    parts = [headline(summary)]
+    if facts.rows:
+        parts.append(render(facts, width=width))
     if summary.get("tasks"):
         parts.append(render(tasks_table(summary["tasks"]), width=width))
     return "\n\n".join(parts)
@@ -22,15 +39,26 @@ def headline(summary: Summary) -> str:
     """Return the one line that says what a run came to, or that this is a plan."""
     if "state" not in summary:
         return f"plan for {printable(summary['instance'])}"
+    name = f"run {summary['run']} of {printable(summary['instance'])}"
+    if summary.get("error") == CUT_OFF:
+        return f"{name}: cut off"  # nobody knows when
     state = summary["state"].replace("_", " ")
     spent = duration(summary["seconds"]["total"])
-    return f"run {summary['run']} of {printable(summary['instance'])}: {state} in {spent}"
+    return f"{name}: {state} {'for' if state in _UNFINISHED else 'in'} {spent}"
 
 
 def documents_sentence(documents: Mapping[str, int]) -> str:
     """Return ``3 added, 1 failed``; kinds without a document are left out."""
     said = [f"{n:,} {kind.replace('_', ' ')}" for kind, n in documents.items() if n]
     return ", ".join(said) or "none"
+
+
+def came_to_sentence(summary: Summary) -> str:
+    """Return in few words what a run came to: documents, or steps where there are none."""
+    if _tells_documents(summary):
+        return documents_sentence(summary["documents"])
+    called = sum(1 for task in summary["tasks"].values() if task["ran"] + task["memoized"])
+    return counted(called, "step")
 
 
 def chunks_sentence(summary: Summary) -> str:
@@ -46,16 +74,44 @@ def chunks_sentence(summary: Summary) -> str:
     )
 
 
-def _facts(summary: Summary) -> Table:
-    rows = [
-        ("documents", documents_sentence(summary["documents"])),
-        ("chunks", chunks_sentence(summary)),
-    ]
+def _facts(summary: Summary, due: datetime | None = None, steps: Sequence[str] = ()) -> Table:
+    rows = []
+    if _tells_documents(summary, steps):
+        rows.append(("documents", documents_sentence(summary["documents"])))
+        rows.append(("chunks", chunks_sentence(summary)))
+    elif "state" not in summary:
+        rows.append(("steps", f"{len(steps):,} to call: {', '.join(steps)}"))
     if summary.get("dead_letters"):
-        rows.append(("dead letters", f"{summary['dead_letters']:,}"))
+        rows.append(("dead letters", _letters_sentence(summary, due)))
     if summary.get("error"):
         rows.append(("error", summary["error"]))
-    return Table(("", ""), rows)
+    return pairs(rows)
+
+
+def _tells_documents(summary: Summary, steps: Sequence[str] = ()) -> bool:
+    """Tell whether there is anything to say of documents.
+
+    There is not where a run was over, or is, before one was counted, and where its tasks were
+    called though there are none: a pipeline of steps.
+    """
+    if any(summary["documents"].values()) or any(summary.get("chunks", {}).values()):
+        return True
+    if steps:
+        return False
+    if "state" not in summary:
+        return True
+    has_called = any(
+        task["ran"] + task["memoized"] + task["failed"] for task in summary["tasks"].values()
+    )
+    return summary["state"].startswith("succeeded") and not has_called
+
+
+def _letters_sentence(summary: Summary, due: datetime | None) -> str:
+    """Return how many failed and are held back, and when the first of them is tried again."""
+    kinds = {kind: summary["documents"].get(kind, 0) for kind in ("failed", "held_back")}
+    shown = documents_sentence(kinds) if any(kinds.values()) else f"{summary['dead_letters']:,}"
+    first = "" if due is None else f"; the first is due at {instant(due)}"
+    return f"{shown}{first}; `ragflow dead-letters list` says why"
 
 
 def tasks_table(tasks: Mapping[str, Mapping[str, Any]]) -> Table:
@@ -76,13 +132,15 @@ def tasks_table(tasks: Mapping[str, Mapping[str, Any]]) -> Table:
 
 def html_table(summary: Summary) -> str:
     """Return a run or a plan as HTML, for Jupyter; takes its colours from the page."""
-    tables = [_html(_facts(summary))]
+    facts = _facts(summary)
+    tables = [table_html(facts)] if facts.rows else []
     if summary.get("tasks"):
-        tables.append(_html(tasks_table(summary["tasks"])))
+        tables.append(table_html(tasks_table(summary["tasks"])))
     return f"<p><strong>{html.escape(headline(summary))}</strong></p>{''.join(tables)}"
 
 
-def _html(table: Table) -> str:
+def table_html(table: Table) -> str:
+    """Return a table as HTML, for Jupyter; takes its colours from the page."""
     sides = ["right" if heading in table.numbers else "left" for heading in table.headings]
     lines = [("th", table.headings)] if any(table.headings) else []
     lines += [("td", row) for row in table.rows]

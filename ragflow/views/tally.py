@@ -11,7 +11,7 @@ import msgspec
 from ragflow.clock import Clock
 from ragflow.core.pipeline_graph import Node, PipelineGraph
 from ragflow.core.records import TaskTotal
-from ragflow.core.shapes import Shape
+from ragflow.core.shapes import BUILT_IN, Shape
 
 #: What a comparison counts as work.
 CHANGES = ("added", "modified", "stale")
@@ -43,7 +43,7 @@ class Tally:
         self._nodes = [
             node
             for node in graph.nodes.values()
-            if node.shape not in (Shape.GROUPING, Shape.TARGET)
+            if node.shape not in BUILT_IN and node.shape is not Shape.TARGET
         ]
         self._unlisted = [node.name for node in graph.shaped(Shape.SOURCE)]
         self._documents: dict[str, int] = {}

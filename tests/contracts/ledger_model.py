@@ -1,6 +1,7 @@
 """The contract of `Ledger` in its simplest form: no interning, no compaction, no SQL."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from ragflow.core.records import EndCommit, EndNow, HeldRow, Intent, Listed, OwnerCommit
@@ -28,7 +29,20 @@ class Done:
     tried: tuple[str | None, bytes] | None = None
     reason: str | None = None
     requirement: str | None = None
+    #: The token it was tried with, and whether the instant it waits for is to come or past.
+    token: bytes | None = None
+    is_to_come: bool | None = None
 
+    def waits(self, released: set[str]) -> bool:
+        """Whether nothing is to be done for what failed until something changes."""
+        if self.requirement in released or self.state not in (FAILED, HELD_BACK):
+            return False
+        return bool(self.is_to_come) or (self.state is HELD_BACK and self.is_to_come is None)
+
+
+#: Instants to wait for: always past, and always to come.
+PAST = datetime(2020, 1, 1, tzinfo=UTC)
+TO_COME = datetime(2120, 1, 1, tzinfo=UTC)
 
 Owner = tuple[str, str]
 End = tuple[Owner, int]
@@ -53,13 +67,15 @@ class Model:
         elif seen.text is None:
             self.seen[owner] = Seen(None, None, dict(commit.metadata))
         for end in commit.ends:
-            self.end((owner, end.generation), end, text)
+            self.end((owner, end.generation), end, text, commit.token)
 
-    def end(self, place: End, end: EndCommit, text: str | None) -> None:
+    def end(self, place: End, end: EndCommit, text: str | None, token: bytes) -> None:
         tried = (text, end.definition)
         done = self.done.setdefault(place, Done(end.state))
         served = tried if end.state in (SUCCEEDED, SKIPPED) else done.served
-        self.done[place] = Done(end.state, served, tried, end.reason, end.requirement)
+        to_come = None if end.not_before is None else end.not_before == TO_COME
+        facts = (end.reason, end.requirement, token, to_come)
+        self.done[place] = Done(end.state, served, tried, *facts)
         if end.state in (SUCCEEDED, SKIPPED):
             self.attempts.pop(place, None)
         else:
@@ -99,6 +115,8 @@ class Model:
         known = [done for done in found if done is not None]
         if seen is None or (ends and not known):
             return Change.ADDED
+        if one.skip is None and self.is_waiting(one, ends, found, released):
+            return Change.UNCHANGED
         if one.token != seen.token:
             return Change.MODIFIED
         if one.skip is not None:
@@ -108,12 +126,28 @@ class Model:
         if seen.text is None:
             return Change.MODIFIED
         for end, done in zip(ends, found, strict=True):
-            if done is None or done.requirement in released or done.state is FAILED:
+            if done is None or done.requirement in released:
                 return Change.STALE
             now = (seen.text, end.definition)
-            if (done.tried if done.state is HELD_BACK else done.served) != now:
+            if done.state in (SUCCEEDED, SKIPPED):
+                if done.served != now:
+                    return Change.STALE
+            elif done.tried != now or not done.waits(released):
                 return Change.STALE
         return Change.UNCHANGED
+
+    def is_waiting(
+        self, one: Listed, ends: list[EndNow], found: list[Done | None], released: set[str]
+    ) -> bool:
+        """Whether every end waits with the token that is listed, read or not."""
+        return bool(ends) and all(
+            done is not None
+            and done.token == one.token
+            and done.tried is not None
+            and done.tried[1] == end.definition
+            and done.waits(released)
+            for end, done in zip(ends, found, strict=True)
+        )
 
 
 def fingerprint(kind: str, text: str | None) -> bytes | None:

@@ -24,7 +24,15 @@ from ragflow.core.records import (
 from ragflow.core.states import Change, OwnerState
 from ragflow.interfaces.orchestration import MetadataStore
 from ragflow.stores.metadata.sqlite import open_store
-from tests.contracts.ledger_model import Model, Owner, Seen, fingerprint, intents_of
+from tests.contracts.ledger_model import (
+    PAST,
+    TO_COME,
+    Model,
+    Owner,
+    Seen,
+    fingerprint,
+    intents_of,
+)
 
 SOURCES = ["files", "mail"]
 KEYS = ["", "é", "e\u0301"]
@@ -36,6 +44,7 @@ ROWS = st.sampled_from(["0" * 32, "1" * 32, "F" * 32, "plain", ""])
 HELD = st.builds(HeldRow, ROWS, st.sampled_from([b"v1", b"v2"]), st.sampled_from([b"p1", b"p2"]))
 REASONS = st.sampled_from([None, "too_large", "broken"])
 REQUIREMENTS = st.sampled_from([None, "program:x", "program:y"])
+INSTANTS = st.sampled_from([None, PAST, TO_COME])
 SKIPS = st.sampled_from([None, None, None, ("too_large", "too large"), ("broken", "")])
 METADATA = st.sampled_from([{}, {"path": "x"}, {"path": "y", "n": [1, 2.5, None]}])
 
@@ -93,6 +102,7 @@ class MetadataStoreMachine(RuleBasedStateMachine):
                 deleted=data.draw(st.lists(ROWS, unique=True, max_size=2)),
                 reason=data.draw(REASONS),
                 requirement=data.draw(REQUIREMENTS),
+                not_before=data.draw(INSTANTS),
             )
             for generation in generations
         ]
@@ -197,7 +207,8 @@ class MetadataStoreMachine(RuleBasedStateMachine):
             for key, change in wanted.items()
             if change is Change.UNCHANGED
         }
-        held_back = {key for key, found in states.items() if OwnerState.HELD_BACK in found}
+        waiting = {OwnerState.HELD_BACK, OwnerState.FAILED}
+        held_back = {key for key, found in states.items() if found & waiting}
         skipped = {key for key, found in states.items() if OwnerState.SKIPPED in found}
         left_out = {key for key in states if rows[key].skip is not None}
         assert counts["held_back"] == len(held_back)

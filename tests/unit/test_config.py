@@ -5,7 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from ragflow.config import cores, find_project, quiet_libraries, stay_offline
+from ragflow.config import (
+    ProjectConfig,
+    cores,
+    find_project,
+    limits_of,
+    quiet_libraries,
+    stay_offline,
+)
+from ragflow.core.rates import Rate
 from ragflow.errors import UsageError
 
 
@@ -70,6 +78,13 @@ def test_what_the_file_says_is_read(tmp_path: Path):
         ("[run]\nworkers = -1", "Expected `int` >= 0"),
         ("[vectors]\nname = 'chroma'", "unknown field `name`|missing required field `plugin`"),
         ("parameters = 5", "Expected `object`, got `int`"),
+        ("[pools]\nllm = 0", "Expected `int` >= 1"),
+        ("[pools]\ncpu = 2", "a pool cannot be called 'cpu'"),
+        ("[rates]\nllm = '60 a minute'", "'60 a minute' is no rate"),
+        ("[rates]\n'a/b' = '60/min'", "a rate cannot be called 'a/b'"),
+        ("[limits]\nmemory = 'much'", "'much' is no size"),
+        ("[limits]\ncpu = 0", "Expected `float` > 0.0"),
+        ("[limits]\ndisk = 1", "unknown field `disk`"),
     ],
 )
 def test_a_file_that_cannot_be_understood_is_named(tmp_path: Path, text: str, said: str):
@@ -77,6 +92,24 @@ def test_a_file_that_cannot_be_understood_is_named(tmp_path: Path, text: str, sa
     with pytest.raises(UsageError, match=said) as raised:
         find_project(tmp_path)
     assert str(tmp_path / "ragflow.toml") in str(raised.value)
+
+
+def test_pools_rates_and_limits_are_read(tmp_path: Path):
+    (tmp_path / "ragflow.toml").write_text(
+        '[pools]\nllm = 4\n[rates]\nllm = "60/min"\n[limits]\ncpu = 1.5\nmemory = "2 GB"\ngpu = 0\n'
+    )
+    config = find_project(tmp_path).config
+    assert config.read_rates() == {"llm": Rate(1.0, 1.0)}
+    assert limits_of(config) == {"cpu": 1.5, "memory": 2 * 10**9, "gpu": 0, "llm": 4}
+
+
+def test_what_the_file_leaves_out_is_what_the_machine_has(tmp_path: Path):
+    limits = limits_of(ProjectConfig())
+    assert limits["cpu"] == cores()
+    assert limits["gpu"] == 1
+    assert limits.get("memory", 10**9) > 10**8
+    (tmp_path / "ragflow.toml").write_text("[run]\nworkers = 50\n")
+    assert limits_of(find_project(tmp_path).config)["cpu"] == 50
 
 
 def test_a_file_that_is_no_text_is_named(tmp_path: Path):

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from ragflow.core.items import Fingerprint
 from ragflow.core.records import EndCommit, Instance, OwnerCommit, OwnerRemoval
 from ragflow.core.states import OwnerState
+from ragflow.stores.metadata.audit import Entry, record
 from ragflow.stores.metadata.connections import fetch, fetch_among
 from ragflow.stores.metadata.definitions import Definitions
 from ragflow.stores.metadata.encoding import (
@@ -48,11 +49,17 @@ ON CONFLICT (owner, generation, row) DO UPDATE SET value = excluded.value, \
 payload = excluded.payload"
 _LET_GO = "DELETE FROM held WHERE owner = ? AND generation = ? AND row = ?"
 
-_BURY = "INSERT INTO dead_letter (owner, generation, run, task, part, reason, message, \
-traceback, release, attempts, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?) \
-ON CONFLICT (owner, generation) DO UPDATE SET run = excluded.run, task = excluded.task, \
-part = excluded.part, reason = excluded.reason, message = excluded.message, \
-traceback = excluded.traceback, release = excluded.release, attempts = attempts + 1"
+_BURY = "INSERT INTO dead_letter (owner, generation, run, token, task, part, call, reason, \
+message, traceback, release, attempts, tries, not_before, created_at, failed_at) \
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?) \
+ON CONFLICT (owner, generation) DO UPDATE SET run = excluded.run, token = excluded.token, \
+task = excluded.task, part = excluded.part, call = excluded.call, reason = excluded.reason, \
+message = excluded.message, traceback = excluded.traceback, release = excluded.release, \
+attempts = attempts + 1, tries = excluded.tries, not_before = excluded.not_before, \
+created_at = iif(discarded_at IS NULL, created_at, excluded.created_at), \
+failed_at = excluded.failed_at, discarded_at = NULL"
+_BURIED = "SELECT owner, generation FROM dead_letter WHERE discarded_at IS NULL \
+AND owner IN (*)"
 _RAISE = "DELETE FROM dead_letter WHERE owner = ? AND generation = ?"
 
 #: The statements of a commit, in an order in which each finds what it needs.
@@ -85,10 +92,13 @@ class PortionCommit:
         self._definitions = definitions
         self._instance = instance
         self._run = run
+        self._now = now
         self._seconds = int(now.timestamp())
         self._microseconds = to_microseconds(now)
         #: Rows by statement, gathered owner by owner: a statement for many rows is cheap.
         self._rows: dict[str, list[tuple[Any, ...]]] = {statement: [] for statement in _ORDER}
+        #: What the audit is told of each owner and generation that failed.
+        self._failed: dict[tuple[int, int], Entry] = {}
 
     def write(
         self,
@@ -108,6 +118,7 @@ class PortionCommit:
             commits[commit.key] = commit
         for source, commits in by_source.items():
             self._gather(connection, source, commits)
+        self._audit(connection)
         for statement in _ORDER:
             if self._rows[statement]:
                 connection.exec_driver_sql(statement, self._rows[statement])
@@ -177,12 +188,28 @@ WHERE source = ? AND key IN (*)"
             self._rows[_RAISE].append(place)
         else:
             self._rows[_TRY].append((*stands, commit.input, *told))
-            found = (end.task, end.part, end.reason, end.message, end.traceback)
-            self._rows[_BURY].append((*place, self._run, *found, _release(end), self._microseconds))
+            self._bury(place, commit, end)
         self._rows[_HOLD].extend(
             (*place, pack_row_id(row.id), row.value, row.payload) for row in end.upserted
         )
         self._rows[_LET_GO].extend((*place, pack_row_id(row)) for row in end.deleted)
+
+    def _bury(self, place: tuple[int, int], commit: OwnerCommit, end: EndCommit) -> None:
+        found = (end.task, end.part, end.call, end.reason, end.message, end.traceback)
+        not_before = None if end.not_before is None else to_microseconds(end.not_before)
+        hope = (_release(end), end.tries, not_before)
+        at = (self._microseconds, self._microseconds)
+        self._rows[_BURY].append((*place, self._run, commit.token, *found, *hope, *at))
+        detail = {"source": commit.source, "generation": end.generation, "reason": end.reason}
+        actor = f"run {self._run}"
+        self._failed[place] = Entry("dead_letter.created", actor, commit.key, detail, self._run)
+
+    def _audit(self, connection: Connection) -> None:
+        """Record the dead letters that were not there before."""
+        owners = list({owner for owner, _ in self._failed})
+        known = {(row[0], row[1]) for row in fetch_among(connection, _BURIED, owners)}
+        new = [entry for place, entry in self._failed.items() if place not in known]
+        record(connection, new, self._now)
 
     def _remove(self, connection: Connection, removals: Sequence[OwnerRemoval]) -> None:
         """Remove all that is known of owners, unless the number is another owner's by now."""
@@ -210,6 +237,8 @@ def _may_keep_token(commit: OwnerCommit) -> bool:
 
 
 def _release(end: EndCommit) -> str:
+    if end.release is not None:
+        return end.release
     if end.requirement is not None:
-        return "requirement"
+        return f"requirement:{end.requirement}"
     return "time" if end.state is OwnerState.FAILED else "content"

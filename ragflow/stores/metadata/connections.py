@@ -105,6 +105,16 @@ def transaction(connection: Connection, kind: str = "") -> Iterator[None]:
     connection.exec_driver_sql("COMMIT")
 
 
+def driver(connection: Connection) -> sqlite3.Connection:
+    """Return what the connection wraps, for what is done so often that the wrapping counts.
+
+    It wraps a statement in 15 µs, three times what a small one takes.
+    """
+    found = connection.connection.driver_connection
+    assert isinstance(found, sqlite3.Connection)
+    return found
+
+
 def fetch(
     connection: Connection,
     statement: str,

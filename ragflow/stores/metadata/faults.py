@@ -45,7 +45,7 @@ def home_error(error: BaseException, database: Path) -> HomeError | None:
     if kind == "SQLITE_IOERR":
         return HomeError(
             f"database {str(database)!r} cannot be read or written: {cause}",
-            hint="check the disk the home lies on",
+            hint="check the disk the home lies on, and whether it is full",
         )
     return None
 

@@ -18,7 +18,7 @@ from ragflow.stores.metadata.encoding import (
     to_json,
     to_microseconds,
 )
-from ragflow.stores.metadata.writer import Writer
+from ragflow.stores.metadata.writer import Writes
 
 _SELECT = "SELECT id, target, place, number, space, physical, state, created_at, published_at \
 FROM generation "
@@ -37,7 +37,7 @@ def physical_name(target: str, place: str, number: int) -> str:
 class SqliteGenerations:
     """The generations of a home. Safe for threads; every change is atomic and durable."""
 
-    def __init__(self, connections: Connections, writer: Writer, clock: Clock) -> None:
+    def __init__(self, connections: Connections, writer: Writes, clock: Clock) -> None:
         self._connections = connections
         self._writer = writer
         self._clock = clock

@@ -5,7 +5,7 @@ import json
 import os
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -43,7 +43,9 @@ class Holds:
                 "pid": os.getpid(),
                 "since": self._clock.now().isoformat(timespec="seconds"),
             }
-            os.pwrite(file, json.dumps(introduction).encode(), 0)
+            # A full disk must not keep anybody from the lock: whoever waits is told less.
+            with suppress(OSError):
+                os.pwrite(file, json.dumps(introduction).encode(), 0)
             yield
         finally:
             # In a fork it is closed already, and the number may be another file's.
@@ -53,6 +55,21 @@ class Holds:
                 # Closing alone would leave it to a fork that has not let go of it yet.
                 fcntl.flock(file, fcntl.LOCK_UN)
                 os.close(file)
+
+    def is_held(self, name: str) -> bool:
+        """Return whether somebody holds this name; makes and changes nothing."""
+        try:
+            file = os.open(self._folder / f"{name}.lock", os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            # Shared, so that two who look do not see each other.
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(file)
+        return False
 
     def _take(self, name: str, *, what: str, wait: bool) -> int:
         path = self._folder / f"{name}.lock"

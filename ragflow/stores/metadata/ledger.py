@@ -29,7 +29,7 @@ from ragflow.stores.metadata.encoding import (
 )
 from ragflow.stores.metadata.listing import SqliteListing
 from ragflow.stores.metadata.owners import owner_views
-from ragflow.stores.metadata.writer import Writer
+from ragflow.stores.metadata.writer import Writes
 
 _FORGET = (
     "DELETE FROM done WHERE generation = ?",
@@ -43,7 +43,7 @@ class SqliteLedger:
     """The ledgers of a home. Safe for threads."""
 
     def __init__(
-        self, connections: Connections, writer: Writer, definitions: Definitions, clock: Clock
+        self, connections: Connections, writer: Writes, definitions: Definitions, clock: Clock
     ) -> None:
         self._connections = connections
         self._writer = writer
@@ -65,6 +65,7 @@ class SqliteLedger:
         return SqliteListing(
             self._connections,
             self._definitions,
+            self._clock,
             instance,
             source,
             ends=ends,

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
+from ragflow.clock import Clock
 from ragflow.core.records import (
     EndNow,
     EndStanding,
@@ -19,7 +20,13 @@ from ragflow.core.states import Change, OwnerState
 from ragflow.errors import SourceError
 from ragflow.stores.metadata.connections import Connections, fetch, fetch_among, transaction
 from ragflow.stores.metadata.definitions import Definitions
-from ragflow.stores.metadata.encoding import OWNER_STATES, pack_mapping, unpack_mapping
+from ragflow.stores.metadata.encoding import (
+    OWNER_STATES,
+    from_microseconds,
+    pack_mapping,
+    to_microseconds,
+    unpack_mapping,
+)
 from ragflow.stores.metadata.faults import in_words_of_ours
 
 #: Owners that become objects at a time.
@@ -40,13 +47,17 @@ _ADDED, _MODIFIED, _STALE, _UNCHANGED, _UNCHANGED_SKIPPED, _UNCHANGED_HELD_BACK 
 _CHANGES = (Change.ADDED, Change.MODIFIED, Change.STALE) + (Change.UNCHANGED,) * 3
 
 # `good` counts the ends at which nothing is to be done; `skips` and `holds` those that stand
-# so. States are those of `encoding.OWNER_STATES`: 0 succeeded, 1 skipped, 3 held back.
+# so; `waits` those that wait, by the token they were tried with: what could not even be read has
+# no input to tell by. States are those of `encoding.OWNER_STATES`: 0 succeeded, 1 skipped,
+# 2 failed, 3 held back. What failed waits for its instant, what is held back for ever or for
+# that. A definition of 0 is any: the dead letter was discarded, and is not counted.
 _COMPARE = """
 INSERT INTO compared (key, owner, change)
 SELECT key, owner,
   CASE
     WHEN owner IS NULL OR (tries = 0 AND :ends > 0) THEN 0
     WHEN is_same AND skip_reason IS NOT NULL AND same_skips = :ends THEN 4
+    WHEN skip_reason IS NULL AND :ends > 0 AND waits = :ends THEN iif(holds > 0, 5, 3)
     WHEN NOT is_same THEN 1
     WHEN skip_reason IS NOT NULL OR is_unread THEN 1
     WHEN good < :ends THEN 2
@@ -64,15 +75,23 @@ FROM (
         AND d.requirement IN (SELECT requirement FROM released) THEN 0
       WHEN d.state <= 1 THEN d.served_definition = p.definition
         AND coalesce(d.served_input, s.input) = s.input
-      WHEN d.state = 3 THEN d.tried_definition = p.definition AND d.tried_input = s.input
-      ELSE 0
+      ELSE d.tried_definition IN (p.definition, 0) AND d.tried_input = s.input
+        AND coalesce(b.not_before, iif(d.state = 3, :now + 1, 0)) > :now
     END) AS good,
+    total(CASE
+      WHEN d.requirement IS NOT NULL
+        AND d.requirement IN (SELECT requirement FROM released) THEN 0
+      ELSE d.tried_definition IN (p.definition, 0) AND b.token = l.token
+        AND coalesce(b.not_before, iif(d.state = 3, :now + 1, 0)) > :now
+    END) AS waits,
     total(d.state = 1) AS skips,
-    total(d.state = 3) AS holds
+    total(d.state > 1 AND d.tried_definition <> 0) AS holds
   FROM listed AS l
   LEFT JOIN main.seen AS s ON s.source = :source AND s.key = l.key
   LEFT JOIN present AS p ON s.owner IS NOT NULL
   LEFT JOIN main.done AS d ON d.owner = s.owner AND d.generation = p.generation
+  LEFT JOIN main.dead_letter AS b
+    ON d.state > 1 AND b.owner = d.owner AND b.generation = d.generation
   GROUP BY l.key
 )
 """
@@ -93,8 +112,9 @@ WHERE c.key {operator} ? AND c.change BETWEEN ? AND ? ORDER BY c.key LIMIT ?
 
 _STANDINGS = """
 SELECT d.owner, d.generation, d.state, d.served_definition, coalesce(d.served_input, s.input),
-  d.tried_definition, d.tried_input
+  d.tried_definition, d.tried_input, b.tries, b.not_before
 FROM main.done AS d JOIN main.seen AS s ON s.owner = d.owner
+LEFT JOIN main.dead_letter AS b ON b.owner = d.owner AND b.generation = d.generation
 WHERE d.generation IN (SELECT generation FROM present) AND d.owner IN (*)
 """
 
@@ -110,6 +130,7 @@ class SqliteListing:
         self,
         connections: Connections,
         definitions: Definitions,
+        clock: Clock,
         instance: Instance,
         source: str,
         *,
@@ -118,6 +139,7 @@ class SqliteListing:
     ) -> None:
         self._connections = connections
         self._definitions = definitions
+        self._clock = clock
         self._instance = instance
         self._source = source
         self._lock = threading.Lock()
@@ -142,6 +164,7 @@ class SqliteListing:
             connection.exec_driver_sql("INSERT INTO present VALUES (?, ?)", (generation, number))
         for requirement in set(released):
             connection.exec_driver_sql("INSERT INTO released VALUES (?)", (requirement,))
+        self._present = present
         self._ends = len(present)
         self._known = self._count_known(connection)
 
@@ -218,7 +241,8 @@ class SqliteListing:
         source = self._number(connection)
         connection.exec_driver_sql("DELETE FROM compared")
         connection.exec_driver_sql("DELETE FROM gone")
-        connection.exec_driver_sql(_COMPARE, {"ends": self._ends, "source": source})
+        now = to_microseconds(self._clock.now())
+        connection.exec_driver_sql(_COMPARE, {"ends": self._ends, "source": source, "now": now})
         counts = dict.fromkeys(range(6), 0)
         matched = 0
         statement = "SELECT change, count(*), count(owner) FROM compared GROUP BY change"
@@ -269,25 +293,29 @@ class SqliteListing:
             return {}
         standings: dict[int, dict[int, EndStanding]] = {}
         for owner, generation, *row in fetch_among(connection, _STANDINGS, owners):
-            standings.setdefault(owner, {})[generation] = self._standing(connection, row)
+            standing = self._standing(connection, generation, row)
+            standings.setdefault(owner, {})[generation] = standing
         return standings
 
-    def _standing(self, connection: Connection, row: Sequence[Any]) -> EndStanding:
-        number, served, served_input, tried, tried_input = row
+    def _standing(self, connection: Connection, generation: int, row: Sequence[Any]) -> EndStanding:
+        number, served, served_input, tried, tried_input, tries, not_before = row
         state = OWNER_STATES[number]
         served_input = (served_input or None) if served is not None else None
         if state in (OwnerState.SUCCEEDED, OwnerState.SKIPPED):
             tried, tried_input = served, served_input
+        tried_definition = self._definition(connection, tried)
         return EndStanding(
             state=state,
             served_input=served_input,
             served_definition=self._definition(connection, served),
             tried_input=tried_input,
-            tried_definition=self._definition(connection, tried),
+            tried_definition=self._present[generation] if tried == 0 else tried_definition,
+            tries=tries or 0,
+            not_before=None if not_before is None else from_microseconds(not_before),
         )
 
     def _definition(self, connection: Connection, number: int | None) -> bytes | None:
-        return None if number is None else self._definitions.content(connection, number)
+        return None if not number else self._definitions.content(connection, number)
 
     def deleted(self) -> Iterator[OwnerRemoval]:
         """Yield every owner known and not listed, by key."""

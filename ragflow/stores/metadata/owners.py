@@ -25,7 +25,8 @@ SELECT s.key, d.state, d.reason, d.message,
     ELSE d.served_content
   END,
   (SELECT count(*) FROM held AS h WHERE h.owner = d.owner AND h.generation = d.generation),
-  s.metadata, d.requirement, b.task, b.part, b.traceback, b.run, d.tried_at
+  s.metadata, d.requirement, b.task, b.part, b.traceback, b.run, d.tried_at,
+  b.id, b.release, b.tries, b.not_before
 FROM seen AS s
 CROSS JOIN done AS d ON d.owner = s.owner AND d.generation = :generation
 LEFT JOIN dead_letter AS b ON b.owner = d.owner AND b.generation = d.generation
@@ -72,7 +73,8 @@ def _views(
 
 def _view(source: str, instance: str, row: Sequence[Any]) -> OwnerView:
     key, state, reason, message, content, chunks, metadata = row[:7]
-    requirement, task, part, traceback, failed_run, tried_at = row[7:]
+    requirement, task, part, traceback, failed_run, tried_at = row[7:13]
+    dead_letter, release, tries, not_before = row[13:]
     return OwnerView(
         key=key,
         source=source,
@@ -89,4 +91,8 @@ def _view(source: str, instance: str, row: Sequence[Any]) -> OwnerView:
         traceback=traceback,
         failed_run=failed_run,
         tried_at=from_microseconds(tried_at * 1_000_000),
+        dead_letter=dead_letter,
+        release=release,
+        tries=tries or 0,
+        not_before=None if not_before is None else from_microseconds(not_before),
     )

@@ -1,6 +1,7 @@
 """What happened in each run?"""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -8,8 +9,9 @@ from sqlalchemy import Connection
 
 from ragflow.clock import Clock
 from ragflow.core.records import CUT_OFF, FailedAttempt, Instance, RunRecord, TaskTotal
-from ragflow.core.states import RunState
-from ragflow.errors import NotFoundError
+from ragflow.core.states import RUN_MOVES, RunState
+from ragflow.errors import IllegalMoveError, NotFoundError, UsageError
+from ragflow.stores.metadata.audit import Entry, record
 from ragflow.stores.metadata.connections import Connections, fetch
 from ragflow.stores.metadata.encoding import (
     from_json,
@@ -17,39 +19,104 @@ from ragflow.stores.metadata.encoding import (
     to_json,
     to_microseconds,
 )
-from ragflow.stores.metadata.writer import Writer
+from ragflow.stores.metadata.writer import Writes
 
 _SELECT = "SELECT r.id, i.name, i.pipeline, r.state, r.parameters, r.started_at, r.ended_at, \
 r.summary, r.error, r.trigger FROM run AS r JOIN instance AS i ON i.id = r.instance "
-_EVENT = "INSERT INTO event (run, kind, detail, at) VALUES (?, ?, ?, ?)"
+_ADD = "INSERT INTO run (instance, state, trigger, parameters, started_at) \
+VALUES (?, ?, ?, ?, ?) RETURNING id"
+_CUT_OFF = "UPDATE run SET state = 'failed', error = ?, ended_at = ? WHERE instance = ? \
+AND id <> ? AND state IN ('running', 'paused', 'cancelling') RETURNING id"
+_TAKE_UP = "UPDATE run SET state = 'running', error = NULL, ended_at = NULL WHERE id = ?"
+_FAIL = "INSERT INTO attempt (run, task, key, part, reason, message, traceback, at, number, \
+outcome, seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+#: What becomes of a run while it lives, and what the audit calls that.
+_MARKS = {
+    RunState.RUNNING: "run.resumed",
+    RunState.PAUSED: "run.paused",
+    RunState.CANCELLING: "run.cancelling",
+}
+#: Letters of an attempt's message that the audit keeps; the attempt has the rest.
+SENTENCE = 300
 
 
 class SqliteRuns:
     """The history of runs of a home. Safe for threads."""
 
-    def __init__(self, connections: Connections, writer: Writer, clock: Clock) -> None:
+    def __init__(self, connections: Connections, writer: Writes, clock: Clock) -> None:
         self._connections = connections
         self._writer = writer
         self._clock = clock
 
-    def begin(self, instance: Instance, parameters: Mapping[str, Any], *, trigger: str) -> int:
-        """Record that a run began; return its number, which is never given again."""
-        now = to_microseconds(self._clock.now())
-        values = (instance.id, RunState.RUNNING.value, trigger, to_json(parameters), now)
+    def begin(
+        self,
+        instance: Instance,
+        parameters: Mapping[str, Any],
+        *,
+        trigger: str,
+        actor: str | None = None,
+    ) -> int:
+        """Record that a run began; return its number, which is never given again.
+
+        Runs of the instance that are not over ended with their process, and are marked so.
+        """
+        now = self._clock.now()
+        at = to_microseconds(now)
+        values = (instance.id, RunState.RUNNING.value, trigger, to_json(parameters), at)
+        detail = {"trigger": trigger}
 
         def write(connection: Connection) -> int:
-            # Whoever begins a run holds the instance, so what still says it runs does not.
-            statement = "UPDATE run SET state = ?, error = ?, ended_at = ? \
-WHERE instance = ? AND state = ?"
-            gone = (RunState.FAILED.value, CUT_OFF, now, instance.id, RunState.RUNNING.value)
-            connection.exec_driver_sql(statement, gone)
-            statement = "INSERT INTO run (instance, state, trigger, parameters, started_at) \
-VALUES (?, ?, ?, ?, ?) RETURNING id"
-            number = int(fetch(connection, statement, values)[0][0])
-            connection.exec_driver_sql(_EVENT, (number, "run_began", trigger, now))
+            number = int(fetch(connection, _ADD, values)[0][0])
+            _cut_off(connection, instance.id, number, now)
+            began = Entry("run.began", actor or trigger, instance.name, detail, number)
+            record(connection, [began], now)
             return number
 
         return self._writer.run(write)
+
+    def take_up(self, run: int, *, actor: str | None = None) -> None:
+        """Record that a run that was cut off, failed or was cancelled goes on.
+
+        What was asked of it before is forgotten. Raises `NotFoundError` when it is not there
+        and `UsageError` when it succeeded.
+        """
+        now = self._clock.now()
+
+        def write(connection: Connection) -> None:
+            instance, name, state = _find(connection, run)
+            if state in (RunState.SUCCEEDED, RunState.SUCCEEDED_WITH_FAILURES, RunState.QUEUED):
+                raise UsageError(
+                    f"run {run} cannot be taken up: it is {state.value}",
+                    hint="begin a new run: it does only what is left to do",
+                )
+            connection.exec_driver_sql(_TAKE_UP, (run,))
+            # What was asked of it was asked of the process that is gone.
+            connection.exec_driver_sql("DELETE FROM control WHERE run = ?", (run,))
+            _cut_off(connection, instance, run, now)
+            entry = Entry("run.taken_up", actor or f"run {run}", name, {"from": state.value}, run)
+            record(connection, [entry], now)
+
+        self._writer.run(write)
+
+    def mark(self, run: int, state: RunState) -> None:
+        """Record that a run is paused, runs again or is being cancelled.
+
+        Raises `IllegalMoveError` when it cannot become that from what it is.
+        """
+        now = self._clock.now()
+
+        def write(connection: Connection) -> None:
+            _, name, before = _find(connection, run)
+            if before is state:
+                return
+            if state not in _MARKS or state not in RUN_MOVES[before] or _is_over(before):
+                raise IllegalMoveError(f"run {run} is {before.value}, and cannot be {state.value}")
+            statement = "UPDATE run SET state = ? WHERE id = ?"
+            connection.exec_driver_sql(statement, (state.value, run))
+            record(connection, [Entry(_MARKS[state], f"run {run}", name, None, run)], now)
+
+        self._writer.run(write)
 
     def end(
         self,
@@ -64,35 +131,40 @@ VALUES (?, ?, ?, ?, ?) RETURNING id"
 
         Raises `NotFoundError` for a run that never began.
         """
-        now = to_microseconds(self._clock.now())
+        now = self._clock.now()
+        at = to_microseconds(now)
         text = None if summary is None else to_json(summary)
         rows = [(run, task, *msgspec.structs.astuple(total)) for task, total in totals.items()]
 
         def write(connection: Connection) -> None:
-            statement = "UPDATE run SET state = ?, ended_at = ?, summary = ?, error = ? \
-WHERE id = ? RETURNING id"
-            if not fetch(connection, statement, (state.value, now, text, error, run)):
-                raise NotFoundError(f"there is no run {run}")
+            _, name, _ = _find(connection, run)
+            statement = (
+                "UPDATE run SET state = ?, ended_at = ?, summary = ?, error = ? WHERE id = ?"
+            )
+            connection.exec_driver_sql(statement, (state.value, at, text, error, run))
             if rows:
                 statement = "INSERT INTO task_total (run, task, ran, memoized, failed, seconds) \
 VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (run, task) DO UPDATE SET ran = excluded.ran, \
 memoized = excluded.memoized, failed = excluded.failed, seconds = excluded.seconds"
                 connection.exec_driver_sql(statement, rows)
-            connection.exec_driver_sql(_EVENT, (run, "run_ended", state.value, now))
+            detail = {"state": state.value} | ({} if error is None else {"error": error})
+            record(connection, [Entry("run.ended", f"run {run}", name, detail, run)], now)
 
         self._writer.run(write)
 
     def fail(self, attempts: Iterable[FailedAttempt]) -> None:
         """Record failed attempts; returns at once."""
+        told = list(attempts)
+        now = self._clock.now()
         rows = [
-            (*msgspec.structs.astuple(attempt)[:-1], to_microseconds(attempt.at))
-            for attempt in attempts
+            (*facts[:7], to_microseconds(attempt.at), *facts[8:])
+            for attempt in told
+            for facts in [msgspec.structs.astuple(attempt)]
         ]
 
         def write(connection: Connection) -> None:
-            statement = "INSERT INTO attempt (run, task, key, part, reason, message, traceback, \
-at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-            connection.exec_driver_sql(statement, rows)
+            connection.exec_driver_sql(_FAIL, rows)
+            record(connection, map(_failure, told), now)
 
         if rows:
             self._writer.later(write)
@@ -110,8 +182,8 @@ at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
     def attempts(self, run: int) -> list[FailedAttempt]:
         """Return its failed attempts in order."""
-        statement = "SELECT run, task, key, part, reason, message, traceback, at FROM attempt \
-WHERE run = ? ORDER BY id"
+        statement = "SELECT run, task, key, part, reason, message, traceback, at, number, outcome, \
+seconds FROM attempt WHERE run = ? ORDER BY id"
         return [_attempt(row) for row in self._connections.fetch(statement, (run,))]
 
     def totals(self, run: int) -> dict[str, TaskTotal]:
@@ -125,6 +197,43 @@ WHERE run = ? ORDER BY task"
 
     def _select(self, where: str, parameters: tuple[Any, ...]) -> list[RunRecord]:
         return [_record(row) for row in self._connections.fetch(_SELECT + where, parameters)]
+
+
+def _find(connection: Connection, run: int) -> tuple[int, str, RunState]:
+    """Return a run's instance, its name and its state; raise `NotFoundError`."""
+    statement = "SELECT r.instance, i.name, r.state FROM run AS r \
+JOIN instance AS i ON i.id = r.instance WHERE r.id = ?"
+    rows = fetch(connection, statement, (run,))
+    if not rows:
+        raise NotFoundError(f"there is no run {run}")
+    instance, name, state = rows[0]
+    return instance, name, RunState(state)
+
+
+def _is_over(state: RunState) -> bool:
+    return state not in (RunState.QUEUED, *_MARKS)
+
+
+def _cut_off(connection: Connection, instance: int, run: int, now: datetime) -> None:
+    # Whoever writes this holds the instance, so what still says it runs does not.
+    gone = fetch(connection, _CUT_OFF, (CUT_OFF, to_microseconds(now), instance, run))
+    record(
+        connection,
+        [Entry("run.cut_off", f"run {run}", None, {"by": run}, number) for (number,) in gone],
+        now,
+    )
+
+
+def _failure(attempt: FailedAttempt) -> Entry:
+    detail = {
+        "task": attempt.task,
+        "attempt": attempt.number,
+        "outcome": attempt.outcome,
+        "reason": attempt.reason,
+        "message": attempt.message[:SENTENCE],
+    }
+    actor = f"run {attempt.run}"
+    return Entry("attempt.failed", actor, attempt.key, detail, attempt.run, attempt.at)
 
 
 def _record(row: tuple[Any, ...]) -> RunRecord:
@@ -144,7 +253,7 @@ def _record(row: tuple[Any, ...]) -> RunRecord:
 
 
 def _attempt(row: tuple[Any, ...]) -> FailedAttempt:
-    run, task, key, part, reason, message, traceback, at = row
+    run, task, key, part, reason, message, traceback, at, number, outcome, seconds = row
     return FailedAttempt(
         run=run,
         task=task,
@@ -154,4 +263,7 @@ def _attempt(row: tuple[Any, ...]) -> FailedAttempt:
         message=message,
         traceback=traceback,
         at=from_microseconds(at),
+        number=number,
+        outcome=outcome,
+        seconds=seconds,
     )

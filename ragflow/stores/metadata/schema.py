@@ -4,6 +4,7 @@ from pathlib import Path
 
 from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table
 
+from ragflow.core.commit_points import reached
 from ragflow.errors import HomeError
 from ragflow.stores.metadata.connections import fetch, transaction
 from ragflow.stores.metadata.tables import REVISIONS, schema
@@ -55,6 +56,8 @@ def make_current(connection: Connection, database: Path) -> None:
             create(connection)
         elif not is_current(connection, database):
             migrate(connection)
+        reached("make_current: written")
+    reached("make_current: committed")
 
 
 def create(connection: Connection) -> None:

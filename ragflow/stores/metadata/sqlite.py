@@ -8,19 +8,34 @@ from typing import Any
 
 from ragflow.clock import Clock, SystemClock
 from ragflow.core.records import Instance
+from ragflow.core.run_records import Lease
 from ragflow.errors import HomeError
+from ragflow.interfaces.durability import (
+    Assignments,
+    Audit,
+    Controls,
+    DeadLetters,
+    Leases,
+    Logs,
+)
 from ragflow.interfaces.orchestration import ArtifactStore, Generations, Ledger, Memos, Runs
+from ragflow.stores.metadata.assignments import SqliteAssignments
+from ragflow.stores.metadata.audit import SqliteAudit
 from ragflow.stores.metadata.connections import Connections
+from ragflow.stores.metadata.controls import SqliteControls
+from ragflow.stores.metadata.dead_letters import SqliteDeadLetters
 from ragflow.stores.metadata.definitions import Definitions
-from ragflow.stores.metadata.encoding import slug
+from ragflow.stores.metadata.fences import FencedWriter
 from ragflow.stores.metadata.generations import SqliteGenerations
 from ragflow.stores.metadata.holds import Holds
 from ragflow.stores.metadata.instances import Instances
+from ragflow.stores.metadata.leases import SqliteLeases
 from ragflow.stores.metadata.ledger import SqliteLedger
+from ragflow.stores.metadata.logs import SqliteLogs
 from ragflow.stores.metadata.memos import SqliteMemos
 from ragflow.stores.metadata.runs import SqliteRuns
 from ragflow.stores.metadata.schema import is_current, make_current
-from ragflow.stores.metadata.writer import Writer
+from ragflow.stores.metadata.writer import Writer, Writes
 
 #: Name of the database in its home.
 DATABASE = "ragflow.db"
@@ -43,15 +58,28 @@ class SqliteMetadataStore:
         clock: Clock,
         artifacts: ArtifactStore | None,
     ) -> None:
-        definitions = Definitions()
         self._connections = connections
-        self._holds = holds
+        self._clock = clock
+        self._definitions = Definitions()
         self._writer = Writer(connections)
         self._instances = Instances(connections, self._writer, clock)
-        self.ledger: Ledger = SqliteLedger(connections, self._writer, definitions, clock)
-        self.memos: Memos = SqliteMemos(connections, self._writer, definitions, clock, artifacts)
-        self.generations: Generations = SqliteGenerations(connections, self._writer, clock)
-        self.runs: Runs = SqliteRuns(connections, self._writer, clock)
+        self.memos: Memos = SqliteMemos(
+            connections, self._writer, self._definitions, clock, artifacts
+        )
+        self._leases = SqliteLeases(connections, self._writer, holds, clock)
+        self.leases: Leases = self._leases
+        self._open(self._writer)
+
+    def _open(self, writer: Writes) -> None:
+        connections, clock = self._connections, self._clock
+        self.ledger: Ledger = SqliteLedger(connections, writer, self._definitions, clock)
+        self.generations: Generations = SqliteGenerations(connections, writer, clock)
+        self.runs: Runs = SqliteRuns(connections, writer, clock)
+        self.assignments: Assignments = SqliteAssignments(connections, writer, clock)
+        self.dead_letters: DeadLetters = SqliteDeadLetters(connections, writer, clock)
+        self.controls: Controls = SqliteControls(connections, writer, clock)
+        self.audit: Audit = SqliteAudit(connections, writer, clock)
+        self.logs: Logs = SqliteLogs(connections, writer)
 
     def instance(self, name: str, pipeline: str, scope: Mapping[str, Any]) -> Instance:
         """Return the instance of this name and scope, adding it when it is new."""
@@ -61,18 +89,27 @@ class SqliteMetadataStore:
         """Return every instance, by name."""
         return self._instances.all()
 
-    def hold(self, instance: Instance, *, owner: str, wait: bool) -> AbstractContextManager[None]:
+    def hold(self, instance: Instance, *, owner: str, wait: bool) -> AbstractContextManager[Lease]:
         """Keep every other process from running this instance while the context lives.
 
-        Raises `BusyError` naming who holds it and since when, unless `wait`. Dies with the
-        process. Two contexts of one process exclude each other too.
+        Takes the file lock, which dies with the process, and the lease, which is renewed
+        every 10 s while the context lives. Where the lock is held but the lease was not
+        renewed for 30 s, its holder is stopped or hangs, and the lease alone is taken.
+        Raises `BusyError` naming who holds it and since when, unless `wait`. Two contexts of
+        one process exclude each other too.
         """
         if self._connections.read_only:
             raise HomeError(f"home {str(self._connections.database.parent)!r} is open for reading")
-        words = slug(instance.name, limit=40)
-        name = f"{words}-{instance.identity.hex()}" if words else instance.identity.hex()
-        what = f"instance {instance.name!r}"
-        return self._holds.hold(name, what=what, owner=owner, wait=wait)
+        return self._leases.hold(instance, owner=owner, wait=wait)
+
+    def leased(self, lease: Lease) -> "SqliteMetadataStore":
+        """Return this store as the holder of a lease sees it.
+
+        Every write begins by comparing the epoch; once the lease is another's, what would be
+        written is not, and the write raises `LeaseLostError`. What is posted is dropped then.
+        Memos are not compared: they are true whoever puts them. Closing either closes both.
+        """
+        return _Leased(self, FencedWriter(self._writer, lease))
 
     def flush(self) -> None:
         """Return when everything put so far is durable."""
@@ -84,6 +121,14 @@ class SqliteMetadataStore:
             self._writer.close()
         finally:
             self._connections.close()
+
+
+class _Leased(SqliteMetadataStore):
+    """A store whose writes are another's, but for what they go through."""
+
+    def __init__(self, store: SqliteMetadataStore, writer: Writes) -> None:
+        vars(self).update(vars(store))
+        self._open(writer)
 
 
 def open_store(

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 #: Revisions of the schema, oldest first; the last is the one this code works with.
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 
 schema = MetaData()
 
@@ -109,7 +109,8 @@ done = Table(
     Column("served_input", LargeBinary),
     #: NULL while it is the content in `seen`.
     Column("served_content", LargeBinary),
-    #: Both NULL where what was tried last is what is served.
+    #: Both NULL where what was tried last is what is served. A definition of 0 is any: what was
+    #: discarded is not tried by another either.
     Column("tried_definition", Integer),
     Column("tried_input", LargeBinary),
     Column("reason", Text),
@@ -170,15 +171,48 @@ memo = Table(
 assignment = Table(
     "assignment",
     schema,
-    Column("id", Integer, primary_key=True),
-    Column("run", Integer, nullable=False),
-    Column("task", Integer, nullable=False),
-    Column("worker", Text, nullable=False),
-    #: msgpack of the calls it is made of.
+    Column("run", Integer, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("task", Text, nullable=False),
+    #: msgpack of the calls it is made of: owner key and call of each.
     Column("calls", LargeBinary, nullable=False),
-    Column("deaths", SmallInteger, nullable=False),
+    #: Whether nothing else is open meanwhile.
+    Column("alone", SmallInteger, nullable=False),
+    Column("worker", Text, nullable=False),
     Column("opened_at", BigInteger, nullable=False),
-    Index("assignment_run", "run"),
+    sqlite_with_rowid=False,
+)
+
+#: Calls that were open when something died, and have not succeeded since.
+death = Table(
+    "death",
+    schema,
+    Column("instance", Integer, primary_key=True, autoincrement=False),
+    Column("call", LargeBinary, primary_key=True),
+    #: The key of the owner it was for.
+    Column("owner", Text, nullable=False),
+    Column("task", Text, nullable=False),
+    Column("alone", Integer, nullable=False),
+    Column("company", Integer, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: Who may write for an instance; its row stays, so that epochs only grow.
+lease = Table(
+    "lease",
+    schema,
+    Column("instance", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", Integer, nullable=False),
+    Column("holder", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("host", Text, nullable=False),
+    #: Whether the holder has the file lock too.
+    Column("is_locked", SmallInteger, nullable=False),
+    Column("taken_at", BigInteger, nullable=False),
+    #: NULL once it was let go.
+    Column("renewed_at", BigInteger),
 )
 
 run = Table(
@@ -209,6 +243,18 @@ task_total = Table(
     sqlite_with_rowid=False,
 )
 
+#: What other processes ask of a run.
+control = Table(
+    "control",
+    schema,
+    Column("id", Integer, primary_key=True),
+    Column("run", Integer, nullable=False),
+    Column("request", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("control_run", "run"),
+)
+
 attempt = Table(
     "attempt",
     schema,
@@ -217,6 +263,10 @@ attempt = Table(
     Column("task", Text, nullable=False),
     Column("key", Text, nullable=False),
     Column("part", Text),
+    Column("number", Integer, nullable=False),
+    #: error, timeout, died, limit or cancelled.
+    Column("outcome", Text, nullable=False),
+    Column("seconds", Float),
     Column("reason", Text, nullable=False),
     Column("message", Text, nullable=False),
     Column("traceback", Text),
@@ -224,30 +274,62 @@ attempt = Table(
     Index("attempt_run", "run"),
 )
 
+#: What tasks logged and printed.
+log = Table(
+    "log",
+    schema,
+    Column("id", Integer, primary_key=True),
+    Column("run", Integer, nullable=False),
+    Column("task", Text),
+    Column("key", Text),
+    Column("at", BigInteger, nullable=False),
+    #: log, out or err.
+    Column("stream", Text, nullable=False),
+    Column("level", Text),
+    Column("text", Text, nullable=False),
+    Index("log_run", "run"),
+)
+
+#: What of `done` failed. Its facts are few and large, so they stand apart.
 dead_letter = Table(
     "dead_letter",
     schema,
-    Column("owner", Integer, primary_key=True, autoincrement=False),
-    Column("generation", Integer, primary_key=True, autoincrement=False),
+    Column("id", Integer, primary_key=True),
+    Column("owner", Integer, nullable=False),
+    Column("generation", Integer, nullable=False),
     Column("run", Integer, nullable=False),
+    #: The version token it was tried with; NULL where it is to be tried whatever its token.
+    Column("token", LargeBinary),
     Column("task", Text),
     Column("part", Text),
+    Column("call", LargeBinary),
     Column("reason", Text),
     Column("message", Text),
     Column("traceback", Text),
-    #: What lets it be tried again: content, code, requirement or time.
+    #: What lets it be tried again: content, code, requirement:NAME or time.
     Column("release", Text, nullable=False),
+    #: Runs that tried it, and those that failed by an error that may pass.
     Column("attempts", Integer, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("not_before", BigInteger),
     Column("created_at", BigInteger, nullable=False),
+    Column("failed_at", BigInteger, nullable=False),
+    Column("discarded_at", BigInteger),
+    UniqueConstraint("owner", "generation"),
+    sqlite_autoincrement=True,
 )
 
-#: What happened in the home, for people.
+#: What people, schedules and runs did. Rows are added, never changed.
 event = Table(
     "event",
     schema,
     Column("id", Integer, primary_key=True),
     Column("run", Integer),
-    Column("kind", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    #: What kind of thing and what was done: run.began.
+    Column("action", Text, nullable=False),
+    Column("object", Text),
+    #: JSON.
     Column("detail", Text),
     Column("at", BigInteger, nullable=False),
     Index("event_run", "run"),

@@ -8,15 +8,17 @@ from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
+from ragflow.core.commit_points import is_heard, reached
 from ragflow.errors import BusyError, HomeError
-from ragflow.stores.metadata.connections import Connections
+from ragflow.stores.metadata.connections import Connections, driver
 from ragflow.stores.metadata.faults import home_error
 
 T = TypeVar("T")
 
-#: Seconds that writes nobody waits for gather company.
+#: Seconds that writes nobody waits for gather company, once there are some.
 GATHER = 0.05
-#: Seconds the thread stays without work; it holds up the end of the interpreter as long.
+#: Seconds the thread stays without work, and at most leaves alone what nobody waits for; it holds
+#: up the end of the interpreter as long.
 LINGER = 0.1
 #: Bytes that the log keeps of the disk when it is empty again.
 LOG_SIZE = 16 * 1024 * 1024
@@ -37,11 +39,29 @@ class Write(Protocol):
         """Hear that it is committed."""
 
 
-class _Awaited:
-    """A function that somebody waits for."""
+class Writes(Protocol):
+    """Takes what is to be written. See `Writer` for what each way of handing it over promises."""
 
-    def __init__(self, act: Callable[[Connection], Any]) -> None:
+    def run(self, act: Callable[[Connection], T]) -> T:
+        """Call the function in a transaction and return its result once that is on the disk."""
+
+    def submit(self, act: Callable[[Connection], T]) -> "Future[T]":
+        """Call the function in a transaction at once; the future is done when it is committed."""
+
+    def later(self, act: Callable[[Connection], None]) -> None:
+        """Call the function in a transaction soon; returns at once."""
+
+    def post(self, write: Write) -> None:
+        """Take a write; returns at once."""
+
+
+class _Awaited:
+    """A function that somebody waits for; on the disk, or safe from the end of the process."""
+
+    def __init__(self, act: Callable[[Connection], Any], *, is_for_disk: bool) -> None:
         self.future: Future[Any] = Future()
+        self.is_for_disk = is_for_disk
+        self.origin = act.__qualname__
         self._act = act
         self._result: Any = None
 
@@ -61,6 +81,7 @@ class _Posted:
     """A function that nobody waits for."""
 
     def __init__(self, act: Callable[[Connection], None]) -> None:
+        self.origin = act.__qualname__
         self.write = act
 
     def prepare(self) -> None:
@@ -70,15 +91,28 @@ class _Posted:
         """Nobody waits."""
 
 
+def origin_of(write: Write) -> str:
+    """Return the name of the function whose write it is, or else of its class."""
+    found: str = getattr(write, "origin", type(write).__qualname__)
+    return found.partition(".<locals>")[0]
+
+
+def _point(group: list[Write], what: str) -> None:
+    if is_heard():
+        for write in group:
+            reached(f"{origin_of(write)}: {what}")
+
+
 class Writer:
     """Runs writes inside transactions, in the order they came, one group a transaction.
 
-    What is waited for is on the disk when the wait ends (synchronous=FULL); what is posted is
-    soon safe from the end of the process, and from a loss of power with the next write that
-    is waited for. A write that raises takes back what it wrote, and nothing else of its group;
-    where nobody waits for it, later writes raise in its place. A transaction that cannot be
-    committed fails every write of its group and all that follow. A database that stays locked
-    fails the writes that waited for it; those posted are tried again.
+    What is run is on the disk when it returns (synchronous=FULL); what is submitted is safe
+    from the end of the process when its future is done, what is posted soon is, and both are
+    safe from a loss of power with the next write that is run. A write that raises takes back
+    what it wrote, and nothing else of its group; where nobody waits for it, later writes raise
+    in its place. A transaction that cannot be committed fails every write of its group and all
+    that follow. A database that stays locked fails the writes that waited for it; those posted
+    are tried again.
 
     The thread runs while there is work and ends soon after: nothing has to be closed for the
     interpreter to end, and what was posted is written before it does.
@@ -97,10 +131,19 @@ class Writer:
 
     def run(self, act: Callable[[Connection], T]) -> T:
         """Call the function in a transaction and return its result once that is durable."""
-        write = _Awaited(act)
+        write = _Awaited(act, is_for_disk=True)
         self.post(write)
         result: T = write.future.result()
         return result
+
+    def submit(self, act: Callable[[Connection], T]) -> Future[T]:
+        """Call the function in a transaction at once; the future is done when it is committed.
+
+        What waits for the future runs in the one thread that writes, and must be quick.
+        """
+        write = _Awaited(act, is_for_disk=False)
+        self.post(write)
+        return write.future
 
     def later(self, act: Callable[[Connection], None]) -> None:
         """Call the function in a transaction soon; returns at once."""
@@ -122,7 +165,10 @@ class Writer:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._serve, name="ragflow-writer")
                 self._thread.start()
-            self._changed.notify_all()
+            # What nobody waits for is found when the thread looks; waking it costs both threads
+            # more than a small write does.
+            if isinstance(write, _Awaited) or len(self._queue) >= GROUP:
+                self._changed.notify_all()
 
     def flush(self) -> None:
         """Return when everything posted so far is durable; raise what kept it from being so."""
@@ -169,22 +215,24 @@ class Writer:
 
     def _next_group(self) -> list[Write]:
         with self._changed:
-            if not self._queue and not self._is_closed:
-                self._changed.wait(LINGER)
+            patience = GATHER if self._queue else LINGER
+            self._changed.wait_for(self._is_hurried, patience)
             if not self._queue:
                 self._thread = None
                 return []
-            self._changed.wait_for(self._is_hurried, GATHER)
             return [self._queue.popleft() for _ in range(min(GROUP, len(self._queue)))]
 
     def _is_hurried(self) -> bool:
-        return self._is_closed or any(isinstance(write, _Awaited) for write in self._queue)
+        if self._is_closed or len(self._queue) >= GROUP:
+            return True
+        return any(isinstance(write, _Awaited) for write in self._queue)
 
     def _write(self, group: list[Write]) -> None:
         connection = self._connect(group)
         ready = [write for write in group if self._is_prepared(write)]
+        bare = driver(connection)
         try:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            bare.execute("BEGIN IMMEDIATE")
         except Exception as error:
             busy = home_error(error, self._connections.database)
             if not isinstance(busy, BusyError):
@@ -192,7 +240,9 @@ class Writer:
             self._postpone(ready, busy)
             return
         written = [write for write in ready if self._act(connection, write)]
-        connection.exec_driver_sql("COMMIT")
+        _point(written, "written")
+        bare.execute("COMMIT")
+        _point(written, "committed")
         for write in written:
             write.written()
 
@@ -200,26 +250,27 @@ class Writer:
         if self._connection is None:
             self._connection = self._connections.engine.connect()
             self._connection.exec_driver_sql(f"PRAGMA journal_size_limit={LOG_SIZE}")
-        is_awaited = any(isinstance(write, _Awaited) for write in group)
-        synchronous = "FULL" if is_awaited else "NORMAL"
+        is_for_disk = any(isinstance(write, _Awaited) and write.is_for_disk for write in group)
+        synchronous = "FULL" if is_for_disk else "NORMAL"
         if synchronous != self._synchronous:
             self._connection.exec_driver_sql(f"PRAGMA synchronous={synchronous}")
             self._synchronous = synchronous
         return self._connection
 
     def _act(self, connection: Connection, write: Write) -> bool:
-        connection.exec_driver_sql("SAVEPOINT one")
+        bare = driver(connection)
+        bare.execute("SAVEPOINT one")
         try:
             write.write(connection)
         except Exception as error:
             # SQLite takes back the whole transaction when the disk is full or fails.
-            if not _is_in_transaction(connection):
+            if not driver(connection).in_transaction:
                 raise
             self._tell(write, error)
-            connection.exec_driver_sql("ROLLBACK TO one")
-            connection.exec_driver_sql("RELEASE one")
+            bare.execute("ROLLBACK TO one")
+            bare.execute("RELEASE one")
             return False
-        connection.exec_driver_sql("RELEASE one")
+        bare.execute("RELEASE one")
         return True
 
     def _is_prepared(self, write: Write) -> bool:
@@ -261,8 +312,3 @@ class Writer:
             self._connection.invalidate()
             self._connection.close()
             self._connection = None
-
-
-def _is_in_transaction(connection: Connection) -> bool:
-    driver = connection.connection.driver_connection
-    return bool(driver is not None and driver.in_transaction)

@@ -2,13 +2,14 @@
 
 import os
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from ragflow.clock import Clock, SystemClock
+from ragflow.core.commit_points import reached
 from ragflow.errors import UsageError
 from ragflow.interfaces.ingestion import Match, StoredRow
 from ragflow.stores.vectors.checks import check_dimension, check_place, check_rows, no_place
@@ -47,6 +48,8 @@ class ChromaStore:
         self._patience = patience.total_seconds()
         self._sharing = Sharing(folder / "sharing", clock=self._clock, patience=patience)
         self._sessions = 0
+        #: Raises where the session that is open may change nothing any more.
+        self._check: Callable[[], None] | None = None
         self._closed = False
         self._engine: Engine | None = None
         #: The count of commits that the open client has seen, and what it has loaded.
@@ -66,7 +69,7 @@ class ChromaStore:
             with self._turn(f"making {label!r}"), self._alone() as engine:
                 there = _places(engine).get(place)
                 if there is None:
-                    with self._change():
+                    with self._change("create"):
                         engine.create(place, dimension=dimension, label=label, instead_of=None)
                     return
         check_dimension(there.label, there=there.dimension, asked=dimension)
@@ -91,10 +94,10 @@ class ChromaStore:
             return
         with self._turn(f"writing to {place!r}"):
             for portion in portions(bodies.items()):
-                with self._changing(place) as (engine, collection):
+                with self._changing("upsert", place) as (engine, collection):
                     write(engine, collection, dict(portion))
             for ids in portions(gone):
-                with self._changing(place) as (engine, collection):
+                with self._changing("delete", place) as (engine, collection):
                     engine.delete(collection, ids)
 
     def query(
@@ -161,26 +164,31 @@ class ChromaStore:
         with self._turn(f"dropping {place!r}"), self._alone() as engine:
             collection = _places(engine).get(place)
             if collection:
-                with self._change():
+                with self._change("drop"):
                     engine.drop(collection)
                     del engine
                     self._engine = None
                     tidy(self._folder)
 
     @contextmanager
-    def writing(self, *, owner: str, wait: bool) -> Iterator[None]:
+    def writing(
+        self, *, owner: str, wait: bool, check: Callable[[], None] | None = None
+    ) -> Iterator[None]:
         """Hold the store for a run that writes; readers are never kept out by it.
 
         Raises `BusyError` naming who holds it and since when, unless `wait`. The hold ends
         with the process at the latest. It is this object's: its methods write under it, from
-        any thread; another `writing` meanwhile is refused or waits.
+        any thread; another `writing` meanwhile is refused or waits. `check` is called before
+        every change, with the data held alone: what it raises keeps the change from being made.
         """
         self._check_open()
         with self._sharing.writer(owner=owner, patience=None if wait else 0):
             self._sessions += 1
+            self._check = check
             try:
                 yield
             finally:
+                self._check = None
                 self._sessions -= 1
 
     def close(self) -> None:
@@ -240,26 +248,31 @@ class ChromaStore:
             yield self._engine
 
     @contextmanager
-    def _changing(self, place: str) -> Iterator[tuple[Engine, Collection]]:
+    def _changing(self, what: str, place: str) -> Iterator[tuple[Engine, Collection]]:
         """Hold the data alone for one portion of changes to a place."""
         with self._alone() as engine:
             collection = _find(engine, place)
-            with self._change():
+            with self._change(what):
                 yield engine, collection
             self._touched.add(place)
         self._clock.sleep(COURTESY)
 
     @contextmanager
-    def _change(self) -> Iterator[None]:
+    def _change(self, what: str) -> Iterator[None]:
         """Count a change; what fails half-way stays marked, for the next one to look into."""
+        if self._check is not None:
+            self._check()
         self._sharing.record(self._seen + 1)
+        reached(f"ChromaStore {what}: begun")
         try:
             yield
         except BaseException:
             self._engine = None
             raise
+        reached(f"ChromaStore {what}: made")
         self._sharing.record(self._seen + 2)
         self._seen += 2
+        reached(f"ChromaStore {what}: recorded")
 
     def _is_current(self, place: str | None) -> bool:
         loaded = place is None or place in self._touched
@@ -275,6 +288,7 @@ class ChromaStore:
             self._engine.abandon()
         self._engine = None
         self._sessions = 0
+        self._check = None
 
 
 def _places(engine: Engine) -> dict[str, Collection]:

@@ -1,7 +1,7 @@
 """Rows in memory: an honest vector store for tests and for what need not last."""
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,6 +36,7 @@ class MemoryStore:
         self._lock = threading.RLock()
         self._turn = threading.Lock()
         self._holder = ""
+        self._check: Callable[[], None] | None = None
         self._closed = False
 
     def create(self, place: str, *, dimension: int, label: str) -> None:
@@ -43,7 +44,7 @@ class MemoryStore:
         check_place(place)
         if dimension < 1:
             raise UsageError(f"place {place!r} cannot hold vectors of {dimension} components")
-        with self._open():
+        with self._changing():
             there = self._places.setdefault(place, _Place(dimension, label))
         check_dimension(there.label, there=there.dimension, asked=dimension)
 
@@ -54,7 +55,7 @@ class MemoryStore:
 
     def apply(self, place: str, upserts: Sequence[StoredRow], deletes: Sequence[str]) -> None:
         """Write `upserts`, then delete `deletes`; nothing is written if a row is refused."""
-        with self._open():
+        with self._changing():
             there = self._find(place)
             check_rows(upserts, dimension=there.dimension)
             there.bodies.update({row.id: encode(row) for row in upserts})
@@ -97,14 +98,17 @@ class MemoryStore:
 
     def drop(self, place: str) -> None:
         """Remove the place and all it holds; no error if it is not there."""
-        with self._open():
+        with self._changing():
             self._places.pop(place, None)
 
     @contextmanager
-    def writing(self, *, owner: str, wait: bool) -> Iterator[None]:
+    def writing(
+        self, *, owner: str, wait: bool, check: Callable[[], None] | None = None
+    ) -> Iterator[None]:
         """Hold the store for a run that writes; readers are never kept out by it.
 
-        Raises `BusyError` naming who holds it and since when, unless `wait`.
+        Raises `BusyError` naming who holds it and since when, unless `wait`. `check` is called
+        before every change: what it raises keeps the change from being made.
         """
         if not self._turn.acquire(blocking=wait):
             raise BusyError(
@@ -113,8 +117,10 @@ class MemoryStore:
             )
         try:
             self._holder = f"{owner!r} since {self._clock.now().isoformat(timespec='seconds')}"
+            self._check = check
             yield
         finally:
+            self._check = None
             self._turn.release()
 
     def close(self) -> None:
@@ -127,6 +133,13 @@ class MemoryStore:
         if self._closed:
             raise UsageError("the store was closed")
         with self._lock:
+            yield
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        with self._open():
+            if self._check is not None:
+                self._check()
             yield
 
     def _find(self, place: str) -> _Place:

@@ -155,7 +155,7 @@ def test_a_run_and_a_plan_are_objects_with_their_numbers(tmp_path: Path):
     assert run.state == "succeeded"
     assert run.tasks["hello"]["ran"] == 1
     assert "documents" in dir(run)
-    assert repr(run) == "<run 1: succeeded {}>"
+    assert repr(run) == "<run 1: succeeded 1 step>"
     with pytest.raises(AttributeError, match="Run has no 'document'; it has schema"):
         _ = run.document
     plan = p.plan(project=str(tmp_path))

@@ -22,6 +22,7 @@ def told(capsys, error):
         (errors.PipelineError("x"), ExitCode.FAILED),
         (ZeroDivisionError(), ExitCode.FAILED),
         (KeyboardInterrupt(), ExitCode.INTERRUPTED),
+        (errors.RunCancelled("x"), ExitCode.INTERRUPTED),
     ],
 )
 def test_each_family_of_errors_has_its_code(error, code):

@@ -1,62 +1,13 @@
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from jsonschema import validate
 
-from ragflow.cli.history import CUT_OFF, _cut_off, _summary
+from ragflow.cli.history import CUT_OFF, _summary
 from ragflow.core.records import RunRecord, TaskTotal
 from ragflow.core.states import RunState
-from ragflow.stores.metadata.sqlite import open_store
 from tests.unit.cli.test_schemas import SCHEMAS
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def store(tmp_path):
-    opened = open_store(tmp_path)
-    yield opened
-    opened.close()
-
-
-def begin(store, name="handbook", **scope):
-    instance = store.instance(name, "handbook", scope)
-    return instance, store.runs.begin(instance, {}, trigger="command")
-
-
-def test_a_run_whose_process_is_gone_is_cut_off(store):
-    _, number = begin(store)
-    assert _cut_off(store, store.runs.recent()) == {number}
-
-
-def test_a_run_that_is_at_work_is_not_cut_off(store):
-    instance, number = begin(store)
-    with store.hold(instance, owner="its run", wait=False):
-        assert _cut_off(store, store.runs.recent()) == set()
-    assert _cut_off(store, store.runs.recent()) == {number}
-
-
-def test_the_next_run_records_that_an_older_one_was_cut_off(store):
-    instance, older = begin(store)
-    begin(store)
-    with store.hold(instance, owner="its run", wait=False):
-        assert _cut_off(store, store.runs.recent()) == set()
-    recorded = store.runs.get(older)
-    assert (recorded.state, recorded.error) == (RunState.FAILED, CUT_OFF)
-
-
-def test_as_many_runs_of_a_name_are_at_work_as_are_held(store):
-    first, _ = begin(store, collection="a")
-    second, _ = begin(store, collection="b")
-    with store.hold(first, owner="x", wait=False), store.hold(second, owner="y", wait=False):
-        assert _cut_off(store, store.runs.recent()) == set()
-
-
-def test_looking_leaves_no_hold_behind(store):
-    instance, _ = begin(store)
-    _cut_off(store, store.runs.recent())
-    with store.hold(instance, owner="its run", wait=False):
-        pass
 
 
 def unfinished(**changes):
@@ -91,9 +42,9 @@ def test_a_run_that_was_cut_off_failed():
 
 
 def test_a_run_at_work_has_no_reason_to_end():
-    found = _summary(unfinished(state=RunState.RUNNING, ended_at=None, error=None), {}, set())
+    found = _summary(unfinished(state=RunState.RUNNING, ended_at=None, error=None), {}, set(), 1.5)
     validate(found, SCHEMAS["run"])
-    assert found["state"] == "running"
+    assert (found["state"], found["seconds"]["total"]) == ("running", 1.5)
     assert "error" not in found
 
 

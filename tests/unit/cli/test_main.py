@@ -9,13 +9,19 @@ COMMANDS = [
     "pipelines",
     "run",
     "plan",
+    "resume",
+    "pause",
+    "cancel",
     "query",
     "runs",
     "show",
+    "logs",
+    "audit",
     "documents",
     "export",
     "graph",
     "schema",
+    "dead-letters",
     "collections",
 ]
 
@@ -57,7 +63,7 @@ def test_no_explanation_is_cut_short(ragflow):
     assert "..." not in ragflow("collections", "--help")[1].partition("Commands:")[2]
 
 
-@pytest.mark.parametrize("command", [(), ("collections",)])
+@pytest.mark.parametrize("command", [(), ("collections",), ("dead-letters",)])
 def test_a_group_without_a_command_shows_its_help_and_is_wrong_usage(ragflow, command):
     code, out, err = ragflow(*command)
     assert (code, err) == (2, "")

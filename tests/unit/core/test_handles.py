@@ -3,8 +3,8 @@
 import pytest
 
 from ragflow import Chunk, Content, task
+from ragflow.core.graph_builder import record
 from ragflow.core.handles import Items
-from ragflow.core.pipeline_graph import record
 from ragflow.core.source_reference import SourceReference
 from ragflow.errors import HandleError
 from ragflow.tasks import read

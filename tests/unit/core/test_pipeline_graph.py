@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from ragflow import Item, Members, Part, Row, resource, task
-from ragflow.core.pipeline_graph import PipelineGraph, record
+from ragflow.core.graph_builder import record
+from ragflow.core.pipeline_graph import PipelineGraph
 from ragflow.core.shapes import Shape
 from ragflow.core.source_reference import SourceReference
 from ragflow.errors import HandleError, ParameterError, PipelineError
@@ -314,9 +315,9 @@ def test_after_waits_for_what_is_over_before_and_refuses_what_is_not():
     assert graph.nodes["extract-2"].after == ("save",)
     assert graph.early == {"stamp"}
 
-    def same_items():
+    def target_of_the_same_items():
         documents = read(SOURCE)
-        extract.options(after=cut(documents))(documents)
+        extract.options(after=save(documents))(documents)
 
     def late_step():
         documents = read(SOURCE)
@@ -333,7 +334,7 @@ def test_after_waits_for_what_is_over_before_and_refuses_what_is_not():
         other = read(SOURCE, name="other")
         extract.options(after=other)(documents)
 
-    for circle in (same_items, late_step, waits_for_late_step, later_source):
+    for circle in (target_of_the_same_items, late_step, waits_for_late_step, later_source):
         with record("p") as builder:
             circle()
         with pytest.raises(PipelineError, match="over only after it"):
@@ -347,3 +348,14 @@ def test_a_late_step_may_feed_another_step():
 
     graph = graph_of(p)
     assert graph.early == frozenset()
+
+
+def test_a_task_may_wait_for_what_became_of_the_same_items():
+    def p():
+        documents = read(SOURCE)
+        content = extract.options(after=cut(documents))(documents)
+        save(content)
+
+    graph = graph_of(p)
+    assert graph.nodes["extract"].after == ("cut",)
+    assert [node.name for node in graph.upstream("save")] == ["read", "cut", "extract", "save"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ragflow import Content, Part, Row, Secret, resource, task
-from ragflow.core.pipeline_graph import record
+from ragflow.core.graph_builder import record
 from ragflow.core.source_reference import SourceReference
 from ragflow.errors import PipelineError
 from ragflow.tasks import read
@@ -68,11 +68,20 @@ def test_options_say_how_and_never_what():
     assert shout.settings.executor == "threads"
 
 
+def test_a_call_given_items_asks_for_a_core_unless_it_says_otherwise():
+    @task(per="run")
+    def tidy() -> None: ...
+
+    assert shout.needs == {"cpu": 1}
+    assert tidy.needs == {}
+    assert shout.options(needs={"cpu": 0}, pool="llm").needs == {"cpu": 0, "llm": 1}
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         ({"times": 2}, "has no option 'times'"),
-        ({"executor": "processes"}, "was given an option it does not take"),
+        ({"executor": 5}, "was given an option it does not take"),
         ({"memo": "run"}, "was given an option it does not take"),
         ({"batch": 0}, "cannot be called with batch=0 parts"),
         ({"batch": "many"}, "was given an option it does not take"),

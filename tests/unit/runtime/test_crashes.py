@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ragflow import Part, pipeline, task
-from ragflow.scheduling.scheduler import Scheduler
+from ragflow.scheduling.shell import Shell
 from ragflow.stores.metadata.ledger import SqliteLedger
 from ragflow.tasks import read
 from tests.unit.scheduling.desk import Desk, Shelf, changes, save
@@ -91,7 +91,7 @@ def crashing(monkeypatch):
 
         with monkeypatch.context() as patch:
             # A dead process commits nothing more and remembers nothing.
-            patch.setattr(Scheduler, "_abandon", lambda self: None)
+            patch.setattr(Shell, "_abandon", lambda self: None)
             intend, commit = SqliteLedger.intend, SqliteLedger.commit
 
             def intended(self, intents, instance):
@@ -128,7 +128,7 @@ POINTS = ["intent", "half-way", "written", "committed"]
 def test_the_next_run_gives_what_a_clean_build_gives(
     tmp_path: Path, crashing, monkeypatch, *, point, then, portion
 ):
-    monkeypatch.setattr("ragflow.scheduling.portions.FULL", portion)
+    monkeypatch.setattr("ragflow.scheduling.policies.PORTION", portion)
     desk, shelf = Desk(tmp_path / "crashed"), first_shelf()
     p = reading(shelf)
     desk.run(p)
@@ -159,7 +159,7 @@ def test_a_first_run_that_crashed_is_gone_on_with(tmp_path: Path, crashing, poin
 
 @pytest.mark.parametrize("point", POINTS)
 def test_crash_after_crash_ends_well(tmp_path: Path, crashing, monkeypatch, point):
-    monkeypatch.setattr("ragflow.scheduling.portions.FULL", 1)
+    monkeypatch.setattr("ragflow.scheduling.policies.PORTION", 1)
     desk, shelf = Desk(tmp_path / "crashed"), first_shelf()
     p = reading(shelf)
     desk.run(p)

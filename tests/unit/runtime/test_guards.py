@@ -136,7 +136,7 @@ def test_an_accepted_model_is_switched_to_when_it_is_whole(desk: Desk):
 
 
 def test_a_rebuild_that_was_cut_off_is_gone_on_with(desk: Desk, monkeypatch):
-    monkeypatch.setattr("ragflow.scheduling.portions.FULL", 1)
+    monkeypatch.setattr("ragflow.scheduling.policies.PORTION", 1)
     shelf = Shelf(a="one", b="two", c="three")
     p = embedding(shelf)
     desk.run(p)

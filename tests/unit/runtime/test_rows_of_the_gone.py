@@ -8,7 +8,7 @@ import pytest
 from ragflow import Members, pipeline, task
 from ragflow.core.states import GenerationState, RunState
 from ragflow.errors import GuardError, ParameterError, RunError, SkipDocument
-from ragflow.runtime.run import _check_still_there
+from ragflow.runtime.ends import _check_still_there
 from ragflow.tasks import group, read
 from tests.unit.runtime.test_guards import ERRORS, embedding
 from tests.unit.scheduling.desk import Desk, Shelf, changes, save

@@ -13,7 +13,8 @@ from ragflow.core.task import task
 from ragflow.incremental.fingerprint import fingerprint_value
 from ragflow.interfaces.orchestration import Observer
 from ragflow.runtime.home import Home
-from ragflow.runtime.run import plan, run
+from ragflow.runtime.plan import plan
+from ragflow.runtime.run import run
 
 
 class Shelf:
@@ -109,7 +110,7 @@ class Tables:
         self.dropped.append(generation.place)
 
     @contextmanager
-    def writing(self, *, owner: str, wait: bool) -> Iterator[None]:
+    def writing(self, *, owner: str, wait: bool, check: Any = None) -> Iterator[None]:
         yield
 
     def close(self) -> None: ...
@@ -148,6 +149,7 @@ class Desk:
         accept: bool = False,
         allow_deletions: bool = False,
         instance: str | None = None,
+        how: Mapping[str, Any] | None = None,
         **parameters: Any,
     ) -> dict[str, Any]:
         with self.home() as home:
@@ -157,6 +159,7 @@ class Desk:
                 accept=accept,
                 allow_deletions=allow_deletions,
                 instance=instance,
+                **(how or {}),
             )
             return run(home, request, observer)
 

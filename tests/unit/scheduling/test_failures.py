@@ -106,8 +106,11 @@ def test_what_may_pass_by_itself_is_tried_by_the_next_run(desk: Desk):
     p = checking(shelf)
     for error in (ConnectionError("down"), TimeoutError("slow"), OSError(5, "Input/output error")):
         ERRORS["far"] = error
+        shelf.touch("b")  # else the third run would not try it yet
         assert changes(desk.run(p))["failed"] == 1
     del ERRORS["far"]
+    assert changes(desk.run(p)) == {"held_back": 1, "unchanged": 1}
+    shelf.touch("b")
     assert changes(desk.run(p)) == {"added": 1, "unchanged": 1}
     assert desk.values() == {"a": ["good"], "b": ["far"]}
 
@@ -133,7 +136,7 @@ def test_a_document_that_cannot_be_loaded_is_tried_by_the_next_run(desk: Desk):
     assert desk.values() == {"a": ["good"], "b": ["changed"]}
 
 
-def test_a_document_that_can_never_be_loaded_is_said_so_each_time_it_is_listed(desk: Desk):
+def test_a_document_that_can_never_be_loaded_is_held_back_until_it_changes(desk: Desk):
     shelf = Shelf(a="good")
     shelf.errors["a"] = ParseError("it kept changing", code="unsteady")
     p = checking(shelf)
@@ -141,6 +144,8 @@ def test_a_document_that_can_never_be_loaded_is_said_so_each_time_it_is_listed(d
     assert changes(summary) == {"failed": 1}
     assert desk.failures(summary["run"])[0].reason == "unsteady"
     del shelf.errors["a"]
+    assert changes(desk.run(p)) == {"held_back": 1}
+    shelf.touch("a")
     assert changes(desk.run(p)) == {"added": 1}
 
 
@@ -229,7 +234,8 @@ def test_a_failure_of_one_document_fails_its_equals_too(desk: Desk):
     summary = desk.run(checking(shelf))
     assert changes(summary) == {"failed": 2, "added": 1}
     assert CALLS.count("bad") == 1
-    assert sorted(each.key for each in desk.failures(summary["run"])) == ["a", "b"]
+    (attempt,) = desk.failures(summary["run"])
+    assert attempt.key in ("a", "b")
 
 
 def test_a_failure_at_one_end_leaves_the_other_served(desk: Desk):

@@ -21,7 +21,7 @@ INTERRUPT: list[str] = []
 def _no_calls(monkeypatch):
     CALLS.clear()
     INTERRUPT.clear()
-    monkeypatch.setattr("ragflow.scheduling.portions.FULL", 4)
+    monkeypatch.setattr("ragflow.scheduling.policies.PORTION", 4)
 
 
 def interrupt() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from ragflow.api.pipeline import pipeline
 from ragflow.core.pipeline_graph import PipelineGraph
 from ragflow.core.records import TaskTotal
+from ragflow.core.task import task
 from ragflow.tasks import chunk, embed, extract, files, read, upsert
 
 
@@ -13,6 +14,28 @@ def handbook(folder: str = "docs", collection: str = "handbook") -> None:
     """Keep the handbook's index fresh."""
     chunks = chunk(extract(read(files(folder))), model="hashing")
     upsert(chunks, embed(chunks, model="hashing"), collection=collection)
+
+
+@task(per="run", version="1")
+def begin() -> int:
+    return 0
+
+
+@task(per="run", version="1")
+def add(number: int) -> int:
+    return number + 1
+
+
+def chain(length: int) -> PipelineGraph:
+    """Return the graph of steps, each of which is given what the one before returned."""
+
+    @pipeline
+    def steps() -> None:
+        number = begin()
+        for _ in range(length - 1):
+            number = add(number)
+
+    return steps.graph()
 
 
 def graph() -> PipelineGraph:

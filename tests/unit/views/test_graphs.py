@@ -2,8 +2,9 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from ragflow import pipeline, task
+from ragflow import Document, pipeline, task
 from ragflow.core.pipeline_graph import PipelineGraph
+from ragflow.tasks import extract, files, read, split
 from ragflow.views.graphs import mermaid, svg
 from tests.unit.views.drawn import graph, handbook
 
@@ -22,6 +23,29 @@ def tell() -> None: ...
 @pipeline(name='a "quoted" <name>')
 def waiting() -> None:
     tell.options(after=prepare())()
+
+
+def is_large(document: Document) -> bool:
+    return len(document.data) > 5
+
+
+@pipeline
+def branching() -> None:
+    documents = read(files("docs"))
+    large, small = split(documents, by=is_large)
+    content = extract(large)
+    _ = content | extract.options(name="again", when="any_failed", after=content)(documents)
+    extract(small)
+
+
+def test_a_split_says_what_was_asked_and_a_rule_its_name():
+    drawn = mermaid(branching.graph()).splitlines()
+    assert '    n1{"split<br/>is_large: yes"}' in drawn
+    assert '    n2{"split-2<br/>is_large: no"}' in drawn
+    assert '    n4["again<br/>per item, any_failed"]' in drawn
+    assert '    n5("union<br/>united")' in drawn
+    assert {"    n3 -.-> n4", "    n3 --> n5", "    n4 --> n5"} <= set(drawn)
+    ET.fromstring(svg(branching.graph()))
 
 
 def test_mermaid_names_every_task_and_every_edge():

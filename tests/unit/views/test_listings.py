@@ -1,6 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
 from ragflow.core.records import FailedAttempt, OwnerView, RunRecord
+from ragflow.core.run_records import LeftAssignment
 from ragflow.core.states import OwnerState, RunState
 from ragflow.views.listings import (
     collection_text,
@@ -12,6 +13,8 @@ from ragflow.views.listings import (
     pipelines_table,
     run_text,
     runs_table,
+    tracebacks_text,
+    work_table,
 )
 from ragflow.views.rendering import render
 from tests.unit.views.drawn import summary
@@ -65,13 +68,16 @@ def test_the_history_says_what_each_run_came_to():
             run(),
             run(id=2, state=RunState.FAILED, summary=None, error="folder 'x' is not there"),
             run(id=1, state=RunState.RUNNING, summary=None, ended_at=None),
+            run(id=0, state=RunState.PAUSED, summary=None, ended_at=None),
         ],
         cut_off={1},
+        at_work={0: 61.0},
     ).rows
     assert [(row[2], *row[4:]) for row in rows] == [
         ("succeeded", "2.3 s", "2 added, 1,200 unchanged, 1 deleted"),
         ("failed", "9.0 s", "folder 'x' is not there"),
         ("cut off", "", ""),
+        ("paused", "1 min 01 s", ""),
     ]
 
 
@@ -82,20 +88,56 @@ def test_one_run_says_with_what_it_was_started():
     assert lines[-1].endswith(", by api")
 
 
+def attempt(**changes):
+    facts = {
+        "run": 3,
+        "task": "check",
+        "key": "a.md",
+        "part": None,
+        "reason": "error",
+        "message": "ValueError: no",
+        "traceback": None,
+        "at": NOON,
+    }
+    return FailedAttempt(**{**facts, **changes})
+
+
 def test_failed_attempts_name_document_part_task_and_reason():
-    attempt = FailedAttempt(
-        run=3,
-        task="check",
-        key="a.md",
-        part="0.4",
-        reason="error",
-        message="ValueError: no\nhours",
-        traceback=None,
-        at=NOON,
-    )
-    assert render(failures_table([attempt])).splitlines()[1] == (
-        "a.md (part 0.4)  check  ValueError: no\\nhours"
-    )
+    failed = attempt(part="0.4", message="ValueError: no\nhours")
+    assert [line.split() for line in render(failures_table([failed])).splitlines()] == [
+        ["failed", "task", "attempt", "outcome", "time", "reason"],
+        ["a.md", "(part", "0.4)", "check", "1", "error", "ValueError:", "no\\nhours"],
+    ]
+
+
+def test_failed_attempts_of_steps_belong_to_no_document():
+    table = failures_table([attempt(key="", task="store", number=2, seconds=1.5)])
+    assert table.headings == ("task", "attempt", "outcome", "time", "reason")
+    assert table.rows == [("store", "2", "error", "1.5 s", "ValueError: no")]
+
+
+def test_tracebacks_are_told_below_what_they_are_of_and_drive_no_terminal():
+    failed = attempt(key="a.md", task="check", traceback="Traceback:\n\tx \x1b[0m\nValueError")
+    assert tracebacks_text([failed, attempt(key="", task="store")]).splitlines() == [
+        "a.md, check, attempt 1:",
+        "Traceback:",
+        "        x \\x1b[0m",
+        "ValueError",
+        "",
+        "store, attempt 1:",
+        "ValueError: no",
+    ]
+
+
+def test_what_workers_hold_is_told_by_task_and_document():
+    def left(*keys):
+        calls = [(key, b"") for key in keys]
+        return LeftAssignment(
+            run=1, number=1, task="embed", calls=calls, alone=False, worker="", opened_at=NOON
+        )
+
+    rows = work_table([left(""), left("a"), left("a", "a", "b", "c")]).rows
+    assert [row[2] for row in rows] == ["", "a", "a and 2 more"]
 
 
 def test_documents_are_listed_with_state_chunks_version_and_reason():
@@ -109,9 +151,11 @@ def test_documents_are_listed_with_state_chunks_version_and_reason():
 
 
 def test_one_document_tells_all_that_is_known_and_no_empty_line():
-    lines = owner_text(owner(requirement="program:tesseract"), "handbook").splitlines()
-    assert "needs       program:tesseract" in lines
-    assert "media_type  text/markdown" in lines
+    found = owner(requirement="program:tesseract", dead_letter=7)
+    lines = owner_text(found, "handbook").splitlines()
+    assert "needs        program:tesseract" in lines
+    assert "dead letter  7" in lines
+    assert "media_type   text/markdown" in lines
     assert not any(line.startswith(("reason", "task", "source")) for line in lines)
 
 

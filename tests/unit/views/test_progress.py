@@ -2,8 +2,8 @@ import io
 
 import pytest
 
-from ragflow.views.progress import GRACE, PAUSE, Lines, LiveLines, Quiet, open_progress
-from tests.unit.views.drawn import FakeClock, graph, ran, summary
+from ragflow.views.progress import GRACE, PAUSE, Lines, LiveLines, Quiet, open_progress, within
+from tests.unit.views.drawn import FakeClock, chain, graph, ran, summary
 
 COUNTS = {"listed": 12, "added": 10, "modified": 0, "stale": 0, "unchanged": 2, "deleted": 0}
 
@@ -100,3 +100,38 @@ def test_a_pipe_gets_plain_lines():
 def test_a_terminal_gets_live_lines(monkeypatch):
     monkeypatch.setattr("sys.stderr", Terminal())
     assert type(open_progress(graph())) is LiveLines
+
+
+def test_plain_lines_tell_of_a_step_once_it_is_over(stream):
+    clock = FakeClock()
+    progress = Lines(chain(4), clock=clock, stream=stream)
+    names = [line.task for line in progress.tally.lines()]
+    for second, name in enumerate(names[:3], 1):
+        clock.seconds = second * PAUSE
+        done = {each: ran(1) for each in names[: names.index(name) + 1]}
+        progress.progressed(done, {})
+        progress.progressed(done, {})
+    clock.seconds += PAUSE
+    progress.progressed(done, {})  # nothing new: no line
+    assert stream.getvalue().splitlines() == [f"{name} 1/1" for name in names[:3]]
+
+
+def test_of_a_chain_longer_than_the_terminal_what_is_at_work_stays(monkeypatch):
+    monkeypatch.setenv("LINES", "12")
+    clock = FakeClock()
+    with LiveLines(chain(200), clock=clock, stream=Terminal()) as progress:
+        names = [line.task for line in progress.tally.lines()]
+        clock.seconds = 1.0
+        progress.progressed({name: ran(1) for name in names[:150]}, {})
+        assert progress._bars is not None
+        shown = [task.description for task in progress._bars.tasks if task.visible]
+        assert shown == names[150:160]
+        progress.progressed({name: ran(1) for name in names}, {})
+        shown = [task.description for task in progress._bars.tasks if task.visible]
+        assert shown == names[190:]
+
+
+def test_lines_that_fit_are_all_shown():
+    lines = Lines(chain(5), clock=FakeClock()).tally.lines()
+    assert within(lines, 5) == lines
+    assert len(within(lines, 1)) == 3

@@ -1,7 +1,9 @@
 import pytest
 
+from ragflow import Content, pipeline
+from ragflow.tasks import chunk, embed, extract, files, group, parent_folder, read, split, upsert
 from ragflow.views.tally import Tally
-from tests.unit.views.drawn import FakeClock, graph, ran
+from tests.unit.views.drawn import FakeClock, chain, graph, ran
 
 DONE = {"listed": 110, "added": 90, "modified": 5, "stale": 5, "unchanged": 10}
 
@@ -67,3 +69,25 @@ def test_rate_and_time_left_count_from_the_first_call(tally, clock):
 
 def test_a_target_is_no_line_since_its_rows_are_no_calls(tally):
     assert "upsert" not in totals_of(tally)
+
+
+def is_long(content: Content) -> bool:
+    return len(content.text) > 100
+
+
+@pipeline
+def parted(folder: str = "docs", collection: str = "parted") -> None:
+    long, short = split(extract(read(files(folder))), by=is_long)
+    group(short, by=parent_folder)
+    chunks = chunk(long | short, model="hashing")
+    upsert(chunks, embed(chunks, model="hashing"), collection=collection)
+
+
+def test_what_parts_unites_and_groups_calls_nothing_and_is_no_line(clock):
+    assert list(totals_of(Tally(parted.graph(), clock))) == ["read", "extract", "chunk", "embed"]
+
+
+def test_a_step_is_called_once(clock):
+    tally = Tally(chain(3), clock)
+    tally.progressed({"begin": ran(1)}, {})
+    assert list(totals_of(tally).values()) == [(1, 1, False), (0, 1, False), (0, 1, False)]

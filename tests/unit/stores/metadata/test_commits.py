@@ -87,7 +87,7 @@ def test_a_dead_letter_is_kept_until_the_owner_is_served(desk, clock):
 @pytest.mark.parametrize("state", [SUCCEEDED, SKIPPED])
 def test_what_is_served_or_skipped_has_no_dead_letter(desk, state):
     desk.serve("a", state=HELD_BACK, requirement="program:x")
-    assert [letter[6] for letter in dead_letters(desk.store)] == ["requirement"]
+    assert [letter[6] for letter in dead_letters(desk.store)] == ["requirement:program:x"]
     desk.serve("a", state=state)
     assert dead_letters(desk.store) == []
 
@@ -97,7 +97,7 @@ def test_an_owner_never_read_is_read_again_whatever_its_token(desk):
     change = desk.compare(listed("a")).changes["a"]
     assert (change.change, change.token_seen, change.content) == (Change.MODIFIED, None, None)
     assert change.metadata == {"path": "x"}
-    desk.serve("a", text=None, state=HELD_BACK, metadata={"path": "y"})
+    desk.serve("a", text=None, state=FAILED, metadata={"path": "y"})
     change = desk.compare(listed("a")).changes["a"]
     assert (change.change, change.metadata) == (Change.MODIFIED, {"path": "y"})
 

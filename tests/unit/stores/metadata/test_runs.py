@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ragflow.core.records import FailedAttempt, RunRecord, TaskTotal
+from ragflow.core.records import CUT_OFF, FailedAttempt, RunRecord, TaskTotal
 from ragflow.core.states import RunState
-from ragflow.errors import NotFoundError
+from ragflow.errors import IllegalMoveError, NotFoundError, UsageError
 
 
 def attempt(run: int, key: str, **words) -> FailedAttempt:
@@ -82,10 +82,104 @@ def test_failed_attempts_are_kept_in_order(store):
     assert store.runs.attempts(run + 1) == []
 
 
+def events(store, **words) -> list[tuple[str, str, str | None, dict]]:
+    found = store.audit.list(**words)
+    return [(one.actor, one.action, one.object, dict(one.detail)) for one in reversed(found)]
+
+
 def test_beginning_and_end_are_events(store):
     run = store.runs.begin(store.instance("a", "a", {}), {}, trigger="schedule")
     store.runs.end(run, RunState.SUCCEEDED, summary=None, totals={})
-    assert store._connections.fetch("SELECT run, kind, detail FROM event ORDER BY id") == [
-        (run, "run_began", "schedule"),
-        (run, "run_ended", "succeeded"),
+    other = store.runs.begin(store.instance("b", "b", {}), {}, trigger="command", actor="mika")
+    store.runs.end(other, RunState.FAILED, summary=None, totals={}, error="no room")
+    assert events(store) == [
+        ("schedule", "run.began", "a", {"trigger": "schedule"}),
+        (f"run {run}", "run.ended", "a", {"state": "succeeded"}),
+        ("mika", "run.began", "b", {"trigger": "command"}),
+        (f"run {other}", "run.ended", "b", {"state": "failed", "error": "no room"}),
     ]
+
+
+def test_every_failed_attempt_is_an_event_at_its_own_instant(store, clock):
+    run = store.runs.begin(store.instance("a", "a", {}), {}, trigger="command")
+    tried = attempt(run, "a.pdf", number=2, outcome="timeout", seconds=1.5, message="s" * 1000)
+    store.runs.fail([tried])
+    store.flush()
+    assert store.runs.attempts(run) == [tried]
+    (event,) = store.audit.list(action="attempt.")
+    assert (event.at, event.object, event.run) == (tried.at, "a.pdf", run)
+    assert event.detail == {
+        "task": "extract",
+        "attempt": 2,
+        "outcome": "timeout",
+        "reason": "timeout",
+        "message": "s" * 300,
+    }
+
+
+@pytest.mark.parametrize("state", [RunState.RUNNING, RunState.PAUSED, RunState.CANCELLING])
+def test_a_run_whose_process_ended_is_cut_off_when_the_next_begins(store, state):
+    instance = store.instance("a", "a", {})
+    first = store.runs.begin(instance, {}, trigger="command")
+    store.runs.mark(first, state)
+    other = store.runs.begin(store.instance("b", "b", {}), {}, trigger="command")
+    second = store.runs.begin(instance, {}, trigger="command")
+    gone = store.runs.get(first)
+    assert (gone.state, gone.error) == (RunState.FAILED, CUT_OFF)
+    assert gone.ended_at is not None
+    assert store.runs.get(other).state is RunState.RUNNING
+    (event,) = store.audit.list(action="run.cut_off")
+    assert (event.actor, event.run, event.detail) == (f"run {second}", first, {"by": second})
+
+
+def test_a_run_that_was_cut_off_goes_on_under_its_number(store):
+    instance = store.instance("a", "a", {})
+    first = store.runs.begin(instance, {}, trigger="command")
+    store.runs.take_up(first, actor="mika")
+    second = store.runs.begin(instance, {}, trigger="command")
+    store.runs.end(second, RunState.CANCELLED, summary=None, totals={})
+    store.runs.take_up(first)
+    again = store.runs.get(first)
+    assert (again.state, again.error, again.ended_at) == (RunState.RUNNING, None, None)
+    told = [one for one in events(store, run=first) if one[1] == "run.taken_up"]
+    assert told == [
+        ("mika", "run.taken_up", "a", {"from": "running"}),
+        (f"run {first}", "run.taken_up", "a", {"from": "failed"}),
+    ]
+
+
+def test_what_succeeded_is_not_taken_up(store):
+    run = store.runs.begin(store.instance("a", "a", {}), {}, trigger="command")
+    store.runs.end(run, RunState.SUCCEEDED, summary=None, totals={})
+    with pytest.raises(UsageError, match=f"run {run} cannot be taken up: it is succeeded"):
+        store.runs.take_up(run)
+    with pytest.raises(NotFoundError, match="no run 99"):
+        store.runs.take_up(99)
+
+
+def test_a_run_is_marked_paused_and_running_again(store):
+    run = store.runs.begin(store.instance("a", "a", {}), {}, trigger="command")
+    for state in (RunState.PAUSED, RunState.PAUSED, RunState.RUNNING, RunState.CANCELLING):
+        store.runs.mark(run, state)
+        assert store.runs.get(run).state is state
+    actions = [action for _, action, _, _ in events(store, run=run)]
+    assert actions == ["run.began", "run.paused", "run.resumed", "run.cancelling"]
+
+
+@pytest.mark.parametrize("state", [RunState.SUCCEEDED, RunState.QUEUED, RunState.FAILED])
+def test_a_mark_is_no_end(store, state):
+    run = store.runs.begin(store.instance("a", "a", {}), {}, trigger="command")
+    with pytest.raises(IllegalMoveError, match=f"run {run} is running, and cannot be {state}"):
+        store.runs.mark(run, state)
+
+
+def test_what_is_over_is_marked_no_more(store):
+    run = store.runs.begin(store.instance("a", "a", {}), {}, trigger="command")
+    store.runs.mark(run, RunState.CANCELLING)
+    with pytest.raises(IllegalMoveError, match="cannot be running"):
+        store.runs.mark(run, RunState.RUNNING)
+    store.runs.end(run, RunState.FAILED, summary=None, totals={})
+    with pytest.raises(IllegalMoveError, match="is failed, and cannot be running"):
+        store.runs.mark(run, RunState.RUNNING)
+    with pytest.raises(NotFoundError):
+        store.runs.mark(99, RunState.PAUSED)

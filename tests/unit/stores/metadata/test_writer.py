@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -15,11 +16,12 @@ from ragflow.errors import BusyError, HomeError
 from ragflow.stores.metadata import writer as writer_module
 from tests.unit.stores.metadata.desk import Desk, fp, listed, row
 
-ADD = "INSERT INTO event (kind, at) VALUES (?, 0)"
+ADD = "INSERT INTO event (actor, action, at) VALUES ('somebody', ?, 0)"
 
 
 def kinds(store) -> list[str]:
-    return [kind for (kind,) in store._connections.fetch("SELECT kind FROM event ORDER BY id")]
+    rows = store._connections.fetch("SELECT action FROM event ORDER BY id")
+    return [kind for (kind,) in rows]
 
 
 def adding(kind: str):
@@ -50,6 +52,41 @@ class Gate:
 def test_a_write_returns_what_its_function_returns(store):
     assert store._writer.run(adding("a")) == "a"
     assert kinds(store) == ["a"]
+
+
+def test_what_is_submitted_is_committed_when_its_future_is_done(store):
+    futures = [store._writer.submit(adding(f"{number}")) for number in range(40)]
+    assert [future.result(10) for future in futures] == [f"{number}" for number in range(40)]
+    assert kinds(store) == [f"{number}" for number in range(40)]
+
+    def fail(connection) -> None:
+        connection.exec_driver_sql(ADD, ("lost",))
+        raise LookupError("no such thing")
+
+    with pytest.raises(LookupError, match="no such thing"):
+        store._writer.submit(fail).result(10)
+    assert "lost" not in kinds(store)
+
+
+def test_only_what_is_run_waits_for_the_disk(store):
+    levels: list[int] = []
+
+    def look(connection) -> None:
+        levels.append(connection.exec_driver_sql("PRAGMA synchronous").scalar())
+
+    store._writer.submit(look).result(10)
+    store._writer.run(look)
+    store._writer.submit(look).result(10)
+    assert levels == [1, 2, 1]
+
+
+def test_what_nobody_waits_for_is_written_soon(store):
+    store._writer.run(adding("first"))
+    store._writer.later(adding("second"))
+    until = time.monotonic() + 5
+    while kinds(store) != ["first", "second"]:
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 def test_writes_that_come_together_share_a_transaction_and_keep_their_order(store):

@@ -1,0 +1,200 @@
+"""The contract of executors: what they carry, what they keep, and how what they carry ends."""
+
+import signal
+from collections.abc import Hashable
+from concurrent.futures import Future
+from datetime import timedelta
+from typing import Any, Literal, Protocol, Self
+
+import msgspec
+
+from ragflow.errors import LimitError, RagflowError, TimedOutError, UsageError
+
+# --- What is carried ----------------------------------------------------------------------------
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What one attempt may use; None is as much as there is."""
+
+    #: Of wall time, from the moment it begins.
+    seconds: float | None = None
+    #: Bytes of memory, on top of what its worker holds before its first task.
+    memory: int | None = None
+    #: Bytes of what comes back.
+    output: int | None = None
+    #: Whether it may speak to other machines, or to this one by its network.
+    network: bool = True
+
+
+class Work(Protocol):
+    """One assignment, as an executor carries it."""
+
+    #: The number of the assignment; no two open ones of an executor share it.
+    number: int
+    limits: Limits
+    #: Whether calling it returns something to await.
+    is_async: bool
+    #: Works with an equal `near` profit from one worker: it holds what the earlier one made.
+    near: Hashable | None
+
+    def __call__(self) -> Any:
+        """Do it here and return the result, or what to await for it."""
+
+    def encode(self) -> bytes:
+        """Return it as plain data, for an executor that carries it elsewhere."""
+
+    def decode(self, data: bytes) -> Any:
+        """Return the result out of what came back from elsewhere."""
+
+
+# --- Who carries it -----------------------------------------------------------------------------
+
+
+class Performer(Protocol):
+    """Does works in a worker; what a bootstrap returns, called once in each.
+
+    It may hold what one work made for a later one that is `near`.
+    """
+
+    def perform(self, data: bytes) -> bytes:
+        """Do the work that `Work.encode` gave, `async def` tasks too, and return the result.
+
+        The bytes are what `Work.decode` is given. An error it raises is what the work raised.
+        """
+
+
+class Executor(Protocol):
+    """Carries work to where it is done; safe to use from several threads.
+
+    It is made with its number of slots and, by keyword, `bootstrap`: the import path, as
+    ``module:callable``, of what makes the `Performer` of a worker elsewhere.
+
+    A future ends with what the work returned or raised; with `TimedOutError` or `LimitError`
+    when it went past a limit in `keeps`; with `WorkerDiedError` when what did it is gone; with
+    `CarriedError` in place of an error that cannot be had here, or that is no `Exception`;
+    and with `concurrent.futures.CancelledError` when it was stopped or dropped. A future that
+    ended has given its slot back. Callbacks of futures must return at once.
+    """
+
+    #: Works it does at the same time.
+    slots: int
+    #: The names of the limits it keeps; it ignores the others.
+    keeps: frozenset[str]
+    #: Whether work leaves the process, and so must be able to `encode` itself.
+    elsewhere: bool
+
+    def submit(self, work: Work) -> Future[Any]:
+        """Begin the work as soon as a slot is free, first come first served.
+
+        Of several free workers it takes the one that last did work with an equal `near`.
+        Raises `UsageError` when it is closed or an open work has that number.
+        """
+
+    def stop(self, number: int) -> bool:
+        """End the work of this number; return whether it is really over.
+
+        True: it never began, it is over already, or what did it was ended. False: it goes on
+        where it cannot be reached, and its outcome will be dropped. Its future, unless it
+        ended before, ends with `CancelledError` either way.
+        """
+
+    def close(self) -> None:
+        """Drop what has not begun, wait for what has, leave nothing behind; may be repeated."""
+
+    def abandon(self) -> None:
+        """Drop what has not begun, stop what has, and leave nothing behind that can be ended."""
+
+
+# --- How it may end -----------------------------------------------------------------------------
+
+
+class WorkerDiedError(RagflowError):
+    """The worker ended while it did this work; nothing is known of how far it came."""
+
+    def __init__(
+        self,
+        number: int,
+        *,
+        exit_code: int | None = None,
+        signal_name: str | None = None,
+        why: str | None = None,
+    ) -> None:
+        if why is None and signal_name is not None:
+            why = f"was killed by {signal_name}"
+        elif why is None:
+            why = "ended" if exit_code is None else f"ended with exit code {exit_code}"
+        super().__init__(
+            f"the worker of assignment {number} {why}",
+            hint="the machine may have run out of memory: use fewer slots, or set a memory limit"
+            if signal_name == "SIGKILL"
+            else None,
+        )
+        self.number = number
+        #: The exit code, where the worker ended by itself.
+        self.exit_code = exit_code
+        #: The name of the signal that ended it, as in ``SIGSEGV``.
+        self.signal_name = signal_name
+
+    @classmethod
+    def of(cls, number: int, returned: int) -> Self:
+        """Return the error for a process that gave this return code, negative for a signal."""
+        if returned >= 0:
+            return cls(number, exit_code=returned)
+        known = {each.value: each.name for each in signal.Signals}
+        return cls(number, signal_name=known.get(-returned, f"signal {-returned}"))
+
+
+class CarriedError(RagflowError):
+    """A task raised an error that cannot be given here as it was raised."""
+
+    def __init__(self, message: str, *, kinds: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        #: The class and its bases as ``module:name``, nearest first.
+        self.kinds = kinds
+
+    @classmethod
+    def of(cls, error: BaseException) -> Exception:
+        """Return the error itself, or, where it would end who reads it, one that stands for it."""
+        if isinstance(error, Exception):
+            return error
+        carried = cls(f"{type(error).__name__}: {error}", kinds=kinds_of(type(error)))
+        return carried.with_traceback(error.__traceback__)
+
+
+def kinds_of(error: type[BaseException]) -> tuple[str, ...]:
+    """Return the names of a class of errors and of its bases, nearest first."""
+    return tuple(
+        f"{kind.__module__}:{kind.__qualname__}"
+        for kind in error.__mro__
+        if issubclass(kind, BaseException)
+    )
+
+
+def out_of_time(seconds: float, *, goes_on: bool = False) -> TimedOutError:
+    """Return the error for an attempt that took longer than its limit.
+
+    `goes_on` when it could not be ended, so that only its outcome is dropped.
+    """
+    hint = "its thread cannot be ended and goes on; in the executor 'processes' it would be ended"
+    return TimedOutError("attempt", timedelta(seconds=seconds), hint=hint if goes_on else None)
+
+
+def over_limit(limit: Literal["memory", "output", "network"], value: float | None) -> LimitError:
+    """Return the error for a call that went past this field of its `Limits`."""
+    if limit == "network":
+        return LimitError(
+            "the call asked for the network, which its task may not use",
+            hint="allow the task the network, or give it what it needs as an input",
+        )
+    what = {"memory": "the call needs more memory", "output": "the call gives back more"}[limit]
+    return LimitError(f"{what} than {value} bytes, the limit of its task", hint="raise the limit")
+
+
+def closed_error(name: str) -> UsageError:
+    """Return the error for work that is given to an executor after its end."""
+    return UsageError(f"executor {name!r} is closed", hint="open another one")
+
+
+def open_error(number: int) -> UsageError:
+    """Return the error for an assignment that is under way already."""
+    return UsageError(f"assignment {number} is open", hint="give each assignment its own number")

@@ -1,0 +1,263 @@
+"""What have a run and a plan in common: open stores, executors, totals, origins."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import msgspec
+
+from ragflow.config import cores, limits_of
+from ragflow.core.node import Node
+from ragflow.core.pipeline_graph import PipelineGraph
+from ragflow.core.records import FailedAttempt, Instance
+from ragflow.core.run_records import Lease
+from ragflow.core.shapes import Shape
+from ragflow.core.states import RunState
+from ragflow.errors import SkipDocument
+from ragflow.interfaces.orchestration import MetadataStore, Observer, Source
+from ragflow.runtime.ends import end_now
+from ragflow.runtime.generations import Chosen
+from ragflow.runtime.home import Home
+from ragflow.runtime.origins import Origin
+from ragflow.runtime.request import Request
+from ragflow.runtime.silence import Silence
+from ragflow.runtime.workers import Workers, settled
+from ragflow.scheduling.calls import Stop
+from ragflow.scheduling.commits import Served, Written
+from ragflow.scheduling.definitions import Definitions
+from ragflow.scheduling.descent import Verdict
+from ragflow.scheduling.elsewhere import Elsewhere
+from ragflow.scheduling.function_source import FunctionSource
+from ragflow.scheduling.groups import Gathering
+from ragflow.scheduling.owners import reason_of, sentence_of, traceback_of
+from ragflow.scheduling.policies import Room
+from ragflow.scheduling.printing import Masks, aside, listening
+from ragflow.scheduling.resources import OpenResources
+from ragflow.scheduling.steps import Called
+from ragflow.scheduling.surroundings import Attempt, Surroundings
+from ragflow.scheduling.totals import Totals
+from ragflow.scheduling.transitions.policy import DEATHS
+from ragflow.scheduling.walk import Ground, tasks_below
+from ragflow.secrets import resolve
+
+
+class Work:
+    """What a run and a plan have in common."""
+
+    def __init__(self, home: Home, request: Request, observer: Observer | None) -> None:
+        self.home = home
+        self.observer: Observer = observer or Silence()
+        graph = settled(request.graph, self.observer.noted)
+        self.request = request = msgspec.structs.replace(request, graph=graph)
+        self.begun = home.clock.elapsed()
+        self.totals = Totals(request.graph)
+        self.store: MetadataStore = home.metadata
+        self.instance: Instance = self.store.instance(
+            request.instance, request.pipeline, request.scope
+        )
+        #: The run's number; None in a plan.
+        self.run: int | None = None
+        #: What lets it write; None in a plan.
+        self.lease: Lease | None = None
+        self.seconds = {"total": 0.0, "start": 0.0}
+
+    @contextmanager
+    def surroundings(
+        self, serve: Callable[[Sequence[Served]], Written] | None
+    ) -> Iterator[Surroundings]:
+        """Open executors and resources as they are needed; close them whatever happens."""
+        workers = Workers(self.home.workers())
+        masks = Masks()
+        resources = OpenResources(masks.over(resolve), self._opened)
+        run = self.run
+        hearing = ExitStack()
+        try:
+            if run is not None:
+                hearing.enter_context(listening())
+            yield Surroundings(
+                instance=self.instance,
+                run=run,
+                memos=self.store.memos,
+                assignments=None if run is None else self.store.assignments,
+                executors=workers,
+                resources=resources,
+                clock=self.home.clock,
+                totals=self.totals,
+                room=self._room(workers),
+                serve=serve,
+                progress=lambda waiting: self.observer.progressed(self.totals.tasks, waiting),
+                failed=self._failed,
+                noted=self.observer.noted,
+                asked=lambda: None if run is None else self.store.controls.asked(run),
+                entered=self._entered,
+                logged=self._logged,
+                masks=masks,
+                elsewhere=Elsewhere(
+                    self.request.graph.nodes, self.home.project.root, self.home.folder
+                ),
+                suspects=self._suspects(),
+                fresh=_fresh(self.request),
+            )
+        finally:
+            with hearing:
+                workers.close()
+                resources.close()
+
+    def _room(self, workers: Workers) -> Room:
+        config = self.home.project.config
+        limits = dict(limits_of(config))
+        limits["cpu"] = config.limits.cpu or max(cores(), self.home.workers())
+        most = self.request.how.max_failed
+        return Room(
+            slots=workers.slots(),
+            limits=limits,
+            rates=config.read_rates(),
+            limit=self.request.limit,
+            max_failed=most if isinstance(most, int) else None,
+        )
+
+    def _suspects(self) -> dict[bytes, int]:
+        """Return the calls that were open when something died, with their deaths alone."""
+        if self.run is None:
+            return {}
+        found = self.store.assignments.take_up(self.instance)
+        tried = sum(suspect.deaths.alone < DEATHS for suspect in found)
+        if tried:
+            self.observer.noted(
+                f"{tried} {'call was' if tried == 1 else 'calls were'} open when a run was cut "
+                "off: each is tried alone first"
+            )
+        return {suspect.call: suspect.deaths.alone for suspect in found}
+
+    def _opened(self, name: str, thing: Any) -> None:
+        """Say on which device something computes."""
+        device = getattr(thing, "device", None)
+        if device is not None:
+            self.observer.noted(f"{name}: computes on {device}")
+
+    def _entered(self, state: RunState) -> None:
+        if self.run is not None:
+            self.store.runs.mark(self.run, state)
+            self.observer.noted(f"the run is {state}")
+
+    def _logged(self, task: str, key: str, stream: str, level: str | None, text: str) -> None:
+        """Keep what a call printed or logged; a plan keeps nothing."""
+        if self.run is not None:
+            self.store.logs.add(
+                self.run,
+                text,
+                at=self.home.clock.now(),
+                stream=stream,
+                level=level,
+                task=task,
+                key=key or None,
+            )
+
+    def _failed(self, key: str, stop: Stop, attempt: Attempt) -> None:
+        if self.run is None or isinstance(stop.error, SkipDocument):
+            return
+        error = stop.error
+        failed = FailedAttempt(
+            run=self.run,
+            task=stop.task,
+            key=key,
+            part=".".join(map(str, stop.part)) or None,
+            reason=reason_of(error),
+            message=sentence_of(error),
+            traceback=traceback_of(error),
+            at=self.home.clock.now(),
+            number=attempt.number,
+            outcome=attempt.outcome,
+            seconds=attempt.seconds,
+        )
+        self.store.runs.fail([failed])
+
+    def origins(
+        self,
+        definitions: Definitions,
+        called: Called,
+        chosen: Mapping[str, Chosen],
+        surroundings: Surroundings,
+        over: Mapping[str, Verdict],
+    ) -> Iterator[Origin]:
+        """Yield the origins, each after those it gathers from.
+
+        `over` is what became of whole tasks; it may grow while origins are processed.
+        """
+        graph = self.request.graph
+        groupings = graph.shaped(Shape.GROUPING)
+        gatherings = {node.name: Gathering(node) for node in groupings}
+        for node in graph.nodes.values():
+            if node.origin != node.name:
+                continue
+            members = graph.members(node.name)
+            ends = {
+                each.name: (each, end_now(each, definitions, chosen[each.name]))
+                for each in members
+                if each.name in chosen
+            }
+            mine = [each for each in groupings if graph.nodes[each.data[0]].origin == node.name]
+            if node.name in gatherings:
+                source: Source = gatherings[node.name]
+            elif node.task is not None:
+                source = FunctionSource(node, called.values, surroundings.resources)
+            else:
+                source = self.home.source(node.subject)
+            yield Origin(
+                node=node,
+                graph=graph,
+                source=source,
+                ground=Ground(
+                    node.name, tasks_below(members), definitions, called.values, over=over
+                ),
+                ends=ends,
+                rebuilding=any(chosen[name].replaces is not None for name in ends),
+                gatherings=[gatherings[each.name] for each in mine],
+                gathered=frozenset(
+                    above.name for each in mine for above in graph.upstream(each.data[0])
+                ),
+            )
+
+    def released(self) -> list[str]:
+        """Return the requirements that documents were skipped for and that are met now."""
+        wanted = self.store.ledger.requirements(self.instance)
+        if not wanted:
+            return []
+        from ragflow.parsing.requirements import satisfied
+
+        return [requirement for requirement in wanted if satisfied(requirement)]
+
+    def check_lease(self) -> None:
+        """Raise `LeaseLostError` when the run is another's by now."""
+        assert self.lease is not None
+        self.store.leases.check(self.lease)
+
+    def started(self) -> None:
+        """Tell the observer which tasks may take part."""
+        with aside():  # a progress display takes the streams, and gives back what it took
+            self.observer.started(list(self.totals.tasks))
+        self.seconds["start"] = self.home.clock.elapsed() - self.begun
+
+    def ended(self) -> None:
+        """Take the time."""
+        self.seconds["total"] = self.home.clock.elapsed() - self.begun
+
+
+def _fresh(request: Request) -> frozenset[str]:
+    """Return the tasks whose memos are not asked, because somebody wants them done again."""
+    graph: PipelineGraph = request.graph
+    if request.how.force:
+        return frozenset(graph.nodes)
+    since = request.how.since
+    if since is None:
+        return frozenset()
+    return frozenset(node.name for node in _below(graph, since))
+
+
+def _below(graph: PipelineGraph, name: str) -> list[Node]:
+    """Return a task and everything that depends on it by data, in order."""
+    wanted = {name}
+    for node in graph.nodes.values():
+        if wanted.intersection(node.data):
+            wanted.add(node.name)
+    return [node for node in graph.nodes.values() if node.name in wanted]

@@ -1,0 +1,355 @@
+"""What do workers hold, and what did they bring back?
+
+An assignment is a row before its first call begins, so that what killed a worker, or this
+process, is known. What comes back from one that was closed meanwhile is remembered, for it is
+true, and otherwise dropped.
+"""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from concurrent.futures import CancelledError, Future
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from ragflow.core.faults import fault_of
+from ragflow.core.records import Loaded
+from ragflow.core.retry import Fault, FaultKind
+from ragflow.core.run_records import OpenAssignment
+from ragflow.errors import PipelineError, PluginError, RunError, SkipDocument
+from ragflow.interfaces.execution import Limits, WorkerDiedError, out_of_time
+from ragflow.scheduling.calls import Call, Performed, Stop
+from ragflow.scheduling.carrying import Brought, Carried, Fetching, Lacking
+from ragflow.scheduling.owners import ContentChangedError, ends_the_run, of_one
+from ragflow.scheduling.policies import LOOP, executor_of
+from ragflow.scheduling.stage import Stage, name_of_load
+from ragflow.scheduling.surroundings import Attempt, Surroundings
+from ragflow.scheduling.transitions.commands import Answer, Open
+from ragflow.scheduling.transitions.events import Died, Ended, Event, Result, Skipped
+from ragflow.scheduling.transitions.policy import Policy
+from ragflow.scheduling.transitions.state import LOAD
+
+#: The thing a worker made of a call, or why it made nothing.
+Came = Performed | Loaded | Stop
+
+
+class _Held(msgspec.Struct):
+    """One open assignment."""
+
+    command: Open
+    executor: str
+    work: Any
+    #: By call: the task, the owner's key and the part, for people.
+    names: Sequence[tuple[str, str, tuple[int, ...]]]
+    row: OpenAssignment
+
+
+class Holding:
+    """Opens assignments, hands them to executors and takes what comes back."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        surroundings: Surroundings,
+        policy: Policy,
+        kinds: Mapping[str, str],
+        *,
+        post: Callable[..., None],
+        tell: Callable[[Event], None],
+        give_up: Callable[[BaseException], None],
+        changed: Callable[[Hashable], None],
+    ) -> None:
+        self._stage = stage
+        self._s = surroundings
+        self._policy = policy
+        self._kinds = kinds
+        # Numbers of the stages before, so that none is given twice in a run.
+        self._before = surroundings.numbers.given
+        self._post = post
+        self._tell = tell
+        # Ends the run for an error that is no owner's.
+        self._give_up = give_up
+        # Told the key of a call whose owner is not what it was taken for.
+        self._changed = changed
+        self._opening: list[_Held] = []
+        self._open: dict[int, _Held] = {}
+        self._closing: list[int] = []
+        # Failed attempts, by key of the call.
+        self._attempts: dict[Hashable, int] = {}
+        #: What came of calls the core has not answered yet, by key.
+        self.came: dict[Hashable, Came] = {}
+
+    # Out
+
+    def open(self, command: Open, calls: Sequence[Call]) -> None:
+        """Let an assignment wait to be written down, with others."""
+        self._opening.append(
+            self._load(command) if command.task == LOAD else self._call(command, calls)
+        )
+
+    def _load(self, command: Open) -> _Held:
+        numbers = [key[1] for key in command.keys]  # type: ignore[index]
+        names = [(self._stage.origin, self._stage.key(number), ()) for number in numbers]
+        loads = [self._stage.loading(number) for number in numbers]
+        work = Fetching(self._number(command), loads, names[0][1], self._s.clock)
+        ids = [(key, name_of_load(self._stage.origin, key)) for _, key, _ in names]
+        row = OpenAssignment(
+            number=work.number, task=self._stage.origin, calls=ids, alone=command.is_alone
+        )
+        return _Held(command, "threads", work, names, row)
+
+    def _call(self, command: Open, calls: Sequence[Call]) -> _Held:
+        node = calls[0].node
+        where = executor_of(node)
+        work = Carried(
+            self._number(command),
+            calls,
+            self._kinds[node.name],
+            self._limits(node, where),
+            resources=self._s.resources,
+            clock=self._s.clock,
+            elsewhere=self._s.elsewhere,
+            logged=self._s.logged,
+            masks=self._s.masks,
+        )
+        names = [(node.name, call.owner, call.path) for call in calls]
+        row = OpenAssignment(
+            number=work.number,
+            task=node.name,
+            calls=[(call.owner, call.ticket) for call in calls],
+            alone=command.is_alone or (len(calls) == 1 and where in self._s.room.isolated),
+        )
+        return _Held(command, "threads" if where == LOOP else where, work, names, row)
+
+    def _limits(self, node: Any, where: str) -> Limits:
+        options = node.task.settings
+        del where
+        # Time is the core's to keep: it stops an assignment whose deadline has come.
+        return Limits(None, options.memory_limit, options.output_limit, options.network)
+
+    def _number(self, command: Open) -> int:
+        number = self._before + command.assignment
+        self._s.numbers.given = max(self._s.numbers.given, number)
+        return number
+
+    def hand_over(self) -> None:
+        """Write down what waits to be, then hand it to the workers."""
+        if self._closing and self._s.assignments is not None and self._s.run is not None:
+            self._s.assignments.close(self._s.run, self._closing)
+            self._closing = []
+        if not self._opening:
+            return
+        opening, self._opening = self._opening, []
+        for held in opening:
+            self._open[held.work.number] = held
+        if self._s.assignments is None or self._s.run is None:
+            self._opened(opening, None)
+            return
+        written = self._s.assignments.open(self._s.run, [held.row for held in opening])
+        written.add_done_callback(lambda done: self._post(self._opened, opening, done))
+
+    def _opened(self, opening: Sequence[_Held], written: Future[None] | None) -> None:
+        if written is not None and (error := written.exception()) is not None:
+            self._give_up(error)
+            for held in opening:
+                self._tell(Died(self._s.clock.elapsed(), held.command.assignment))
+            return
+        for held in opening:
+            if held.work.number not in self._open:
+                continue  # it was stopped before it began
+            future = self._s.executors[held.executor].submit(held.work)
+            future.add_done_callback(partial(self._post, self.back, held))
+
+    # Stopped
+
+    def stop(self, assignment: int) -> None:
+        """End an assignment whose time is over, or whose outcome nobody wants any more."""
+        number = self._before + assignment
+        held = self._open.pop(number, None)
+        if held is None:
+            return
+        self._closing.append(number)
+        stopped = self._s.executors[held.executor].stop(number)
+        node = None if held.command.task == LOAD else self._stage.nodes[held.command.task]
+        limit = None if node is None else node.task.settings.timeout.attempt
+        if limit is None:
+            return
+        error = out_of_time(limit.total_seconds(), goes_on=not stopped)
+        if not stopped:
+            told = "its thread cannot be ended and goes on, what it returns is dropped"
+            error.args = (f"{error}; {told}",)
+        for key, (task, owner, part) in zip(held.command.keys, held.names, strict=True):
+            self._failed(key, Stop(task, part, error), owner, "timeout", limit.total_seconds())
+
+    # Back
+
+    def back(self, held: _Held, future: Future[Any]) -> None:
+        """Take what a worker brought back, or that it is lost."""
+        at, number = self._s.clock.elapsed(), held.work.number
+        if _is_lacking(future):
+            self._opened([held], None)  # again, with what its worker does not hold
+            return
+        is_open = self._open.pop(number, None) is not None
+        if is_open:
+            self._closing.append(number)
+        if future.cancelled():
+            if is_open:
+                self._tell(Died(at, held.command.assignment))
+            return
+        error = future.exception()
+        if isinstance(error, CancelledError):
+            return
+        if isinstance(error, WorkerDiedError):
+            self._died(held, error)
+            return
+        if isinstance(error, ContentChangedError):
+            self._brought(held, Brought([error] * len(held.names), 0.0))
+            return
+        if isinstance(error, PluginError | PipelineError):  # every other call would fail, too
+            ended = RunError(str(error), hint=error.hint)
+            ended.__cause__ = error
+            error = ended
+        if error is not None:
+            self._failed_whole(held, error)
+            return
+        self._brought(held, future.result())
+
+    def _died(self, held: _Held, error: WorkerDiedError) -> None:
+        for key, (task, owner, part) in zip(held.command.keys, held.names, strict=True):
+            self._failed(key, Stop(task, part, error), owner, "died")
+        if self._s.assignments is not None and self._s.run is not None:
+            self._s.assignments.died(self._s.run, [held.work.number])
+            self._closing.remove(held.work.number)
+        self._tell(Died(self._s.clock.elapsed(), held.command.assignment))
+
+    def _failed_whole(self, held: _Held, error: BaseException) -> None:
+        """Take that a batch, or what its task needs opened, failed for all its calls."""
+        if ends_the_run(error):
+            self._give_up(error)
+        stop_error = of_one(error) if not ends_the_run(error) else _as_exception(error)
+        fault = self._fault(held, stop_error)
+        for key, (task, owner, part) in zip(held.command.keys, held.names, strict=True):
+            stop = Stop(task, part, stop_error)
+            if len(held.names) == 1:
+                self._failed(key, stop, owner, _outcome(fault))
+            else:
+                self.came[key] = stop
+        self._tell(Ended(self._s.clock.elapsed(), held.command.assignment, (), fault))
+
+    def _brought(self, held: _Held, brought: Brought) -> None:
+        results: list[Result] = []
+        ran = 0
+        for place, outcome in enumerate(brought.outcomes):
+            if isinstance(outcome, BaseException):
+                results.append(self._raised(held, place, outcome))
+                ran += isinstance(outcome, SkipDocument)
+                continue
+            ran += 1
+            key = held.command.keys[place]
+            self.came[key] = outcome
+            results.append(None)
+            if isinstance(outcome, Performed):
+                self._remember(key, held.names[place][0], outcome)
+        total = self._s.totals.tasks.get(held.names[0][0])
+        if total is not None:
+            total.ran += ran
+            total.seconds += brought.seconds
+        if self._s.suspects:
+            self._acquit(held, results)
+        at = self._s.clock.elapsed()
+        self._tell(Ended(at, held.command.assignment, tuple(results), seconds=brought.seconds))
+
+    def _acquit(self, held: _Held, results: Sequence[Result]) -> None:
+        """Forget the deaths of calls that were suspects and came back."""
+        names = [name for _, name in held.row.calls]
+        innocent = [
+            n
+            for n, r in zip(names, results, strict=True)
+            if n in self._s.suspects and not isinstance(r, Fault)
+        ]
+        for name in innocent:
+            del self._s.suspects[name]
+        if innocent and self._s.assignments is not None:
+            self._s.assignments.clear(self._s.instance, innocent)
+
+    def _raised(self, held: _Held, place: int, error: BaseException) -> Result:
+        key = held.command.keys[place]
+        task, owner, part = held.names[place]
+        if ends_the_run(error):
+            self._give_up(error)
+            error = _as_exception(error)
+        one = of_one(error)
+        if isinstance(one, ContentChangedError):
+            self._changed(key)
+            return Fault(FaultKind.LASTING)
+        stop = Stop(task, part, one)
+        if isinstance(one, SkipDocument):
+            self.came[key] = stop
+            return Skipped()
+        fault = self._fault(held, one)
+        self._failed(key, stop, owner, _outcome(fault))
+        return fault
+
+    def _fault(self, held: _Held, error: BaseException) -> Fault:
+        task = held.command.task
+        policy = self._policy.load if task == LOAD else self._policy.tasks[task]
+        assert policy is not None
+        return fault_of(error, policy.retry, now=self._s.clock.now())
+
+    def _failed(
+        self,
+        key: Hashable,
+        stop: Stop,
+        owner: str,
+        outcome: str,
+        seconds: float | None = None,
+    ) -> None:
+        """Keep why a call failed, and record the attempt."""
+        self.came[key] = stop
+        number = self._attempts.get(key, 0) + 1
+        self._attempts[key] = number
+        self._s.failed(owner, stop, Attempt(number, outcome, seconds))
+
+    def answered(self, answer: Answer) -> Came | None:
+        """Return what came of a call that is over, and forget it."""
+        self._attempts.pop(answer.key, None)
+        return self.came.pop(answer.key, None)
+
+    def _remember(self, key: Hashable, task: str, performed: Performed) -> None:
+        if performed.memo is not None and isinstance(key, bytes):
+            self._s.memos.put(key, performed.memo, task=task)
+
+    def remember_unheard(self, held: _Held, future: Future[Any]) -> None:
+        """Remember what a worker computed though the run is over."""
+        if future.cancelled() or future.exception() is not None:
+            return
+        brought = future.result()
+        if not isinstance(brought, Brought):
+            return
+        for key, (task, *_), outcome in zip(
+            held.command.keys, held.names, brought.outcomes, strict=True
+        ):
+            if isinstance(outcome, Performed):
+                self._remember(key, task, outcome)
+
+
+def _is_lacking(future: Future[Any]) -> bool:
+    """Tell whether a worker did nothing because it does not hold what it was to hold."""
+    if future.cancelled() or future.exception() is not None:
+        return False
+    return isinstance(future.result(), Lacking)
+
+
+def _as_exception(error: BaseException) -> Exception:
+    if isinstance(error, Exception):
+        return error
+    wrapped = RuntimeError(str(error))
+    wrapped.__cause__ = error
+    return wrapped
+
+
+def _outcome(fault: Fault) -> str:
+    """Return the word that an attempt's row has for how it failed."""
+    if fault.kind is FaultKind.TIMEOUT:
+        return "timeout"
+    return "limit" if fault.kind is FaultKind.LIMIT else "error"
