@@ -58,8 +58,8 @@ def define(graph: PipelineGraph, steps: Mapping[str, Fingerprint]) -> Definition
 
 
 def _task(node: Node, codes: dict[tuple[Any, str | None], Fingerprint]) -> Fingerprint:
-    if node.shape is Shape.SOURCE and node.task is None:
-        # Where a source looks is its locator; what it finds is content.
+    if node.shape is Shape.SOURCE:
+        # Where a source looks is its locator; what it finds, or makes, is content.
         return fingerprint("source", ())
     if node.shape is Shape.GROUPING:
         return code_fingerprint(node.subject, getattr(node.subject, "__version__", None))

@@ -123,9 +123,13 @@ class Holding:
 
     def _limits(self, node: Any, where: str) -> Limits:
         options = node.task.settings
-        del where
-        # Time is the core's to keep: it stops an assignment whose deadline has come.
-        return Limits(None, options.memory_limit, options.output_limit, options.network)
+        attempt = options.timeout.attempt
+        # Where a worker may have to be started first, only its executor knows when it began;
+        # elsewhere the core keeps the time, and stops an assignment whose deadline has come.
+        seconds = None
+        if attempt is not None and where in self._s.room.isolated:
+            seconds = attempt.total_seconds()
+        return Limits(seconds, options.memory_limit, options.output_limit, options.network)
 
     def _number(self, command: Open) -> int:
         number = self._before + command.assignment

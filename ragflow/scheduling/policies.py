@@ -102,7 +102,8 @@ def _with_options(
         needs=needs,
         retry=options.retries,
         queue_timeout=_seconds(times.queue),
-        attempt_timeout=_seconds(times.attempt),
+        # Isolated workers keep it themselves: their start is no part of an attempt.
+        attempt_timeout=None if where in room.isolated else _seconds(times.attempt),
         total_timeout=_seconds(times.total),
         priority=options.priority,
         batch=float(options.batch) if is_batch else None,
