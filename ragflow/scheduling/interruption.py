@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 
 class Interruption:
@@ -29,19 +30,34 @@ class Interruption:
 
 @contextmanager
 def interruptible(wake: Callable[[], None]) -> Iterator[Interruption]:
-    """Let Ctrl-C be heard only where `check` is called while the context lives.
+    """Let Ctrl-C, and whoever asks this process to end, be heard only where `check` is called.
 
     `wake` ends whatever the loop waits for and is called inside a signal handler. Where Python
-    would not raise `KeyboardInterrupt` here (another thread, another handler) nothing changes.
+    would not raise `KeyboardInterrupt` here (another thread, another handler) nothing changes;
+    a SIGTERM that would end the process at once ends the loop in order, too.
     """
     interruption = Interruption(wake)
-    in_main = threading.current_thread() is threading.main_thread()
-    if not in_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+    taken = {
+        number: before
+        for number, before in _HANDLED.items()
+        if threading.current_thread() is threading.main_thread()
+        and signal.getsignal(number) is before
+    }
+    if signal.SIGINT not in taken:
         yield interruption
         return
-    signal.signal(signal.SIGINT, interruption.ask)
+    for number in taken:
+        signal.signal(number, interruption.ask)
     try:
         yield interruption
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number, before in taken.items():
+            signal.signal(number, before)
     interruption.check()
+
+
+#: Signals that ask for an end, and the handlers that are there where nobody else handles them.
+_HANDLED: dict[signal.Signals, Any] = {
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGTERM: signal.SIG_DFL,
+}

@@ -1,6 +1,7 @@
 """An interrupted run stops cleanly, keeps what it computed, and the next one goes on."""
 
 import _thread
+import signal
 import threading
 import time
 from typing import Any
@@ -24,8 +25,12 @@ def _no_calls(monkeypatch):
     monkeypatch.setattr("ragflow.scheduling.policies.PORTION", 4)
 
 
+#: The signal that interrupts.
+SIGNAL = [signal.SIGINT]
+
+
 def interrupt() -> None:
-    _thread.interrupt_main()
+    _thread.interrupt_main(SIGNAL[0])
     time.sleep(0.2)
 
 
@@ -57,7 +62,9 @@ def running(shelf: Shelf) -> Any:
     return p
 
 
-def test_an_interrupted_run_is_cancelled_and_the_next_goes_on(desk: Desk):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_is_cancelled_and_the_next_goes_on(desk: Desk, monkeypatch, number):
+    monkeypatch.setattr(f"{__name__}.SIGNAL", [number])
     p = running(shelf_of(30))
     INTERRUPT.append("t20")
     with pytest.raises(KeyboardInterrupt):
