@@ -29,6 +29,8 @@ class GraphBuilder:
     def __init__(self, pipeline: str) -> None:
         self._pipeline = pipeline
         self._nodes: dict[str, Node] = {}
+        # The highest number given to tasks of a name, so that twins are not counted anew.
+        self._twins: dict[str, int] = {}
 
     def graph(self) -> PipelineGraph:
         """Return what was recorded."""
@@ -220,10 +222,11 @@ class GraphBuilder:
         return handle.node
 
     def _free(self, name: str) -> str:
-        number, free = 1, name
+        number, free = self._twins.get(name, 1), name
         while free in self._nodes:
             number += 1
             free = f"{name}-{number}"
+        self._twins[name] = number
         return free
 
 

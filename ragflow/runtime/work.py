@@ -244,14 +244,19 @@ class Work:
 
 
 def _fresh(request: Request) -> frozenset[str]:
-    """Return the tasks whose memos are not asked, because somebody wants them done again."""
-    graph: PipelineGraph = request.graph
-    if request.how.force:
+    """Return the tasks whose memos are not asked.
+
+    Those that somebody wants done again, and steps of a run that just began: what they
+    remember is for their run alone.
+    """
+    graph, how = request.graph, request.how
+    if how.force:
         return frozenset(graph.nodes)
-    since = request.how.since
-    if since is None:
-        return frozenset()
-    return frozenset(node.name for node in _below(graph, since))
+    fresh = set() if how.since is None else {node.name for node in _below(graph, how.since)}
+    if how.resumes is None:
+        steps = graph.shaped(Shape.STEP)
+        fresh.update(node.name for node in steps if node.task.settings.memo != "home")
+    return frozenset(fresh)
 
 
 def _below(graph: PipelineGraph, name: str) -> list[Node]:

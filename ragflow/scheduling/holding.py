@@ -5,6 +5,7 @@ process, is known. What comes back from one that was closed meanwhile is remembe
 true, and otherwise dropped.
 """
 
+import threading
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from functools import partial
@@ -74,6 +75,7 @@ class Holding:
         self._opening: list[_Held] = []
         self._open: dict[int, _Held] = {}
         self._closing: list[int] = []
+        self._handing = threading.Lock()
         # Failed attempts, by key of the call.
         self._attempts: dict[Hashable, int] = {}
         #: What came of calls the core has not answered yet, by key.
@@ -146,22 +148,37 @@ class Holding:
         opening, self._opening = self._opening, []
         for held in opening:
             self._open[held.work.number] = held
+            _ = self._s.executors[held.executor]  # opened here, not in the thread that writes
         if self._s.assignments is None or self._s.run is None:
-            self._opened(opening, None)
+            self._begin(opening)
             return
         written = self._s.assignments.open(self._s.run, [held.row for held in opening])
-        written.add_done_callback(lambda done: self._post(self._opened, opening, done))
+        written.add_done_callback(partial(self._opened, opening))
 
-    def _opened(self, opening: Sequence[_Held], written: Future[None] | None) -> None:
-        if written is not None and (error := written.exception()) is not None:
-            self._give_up(error)
-            for held in opening:
-                self._tell(Died(self._s.clock.elapsed(), held.command.assignment))
-            return
+    def _opened(self, opening: Sequence[_Held], written: Future[None]) -> None:
+        """Hand over what is written down, in the thread that wrote: the loop is not waited for."""
+        if written.exception() is not None:
+            self._post(self._unopened, opening, written.exception())
+        elif any(held.executor == "inline" for held in opening):
+            self._post(self._begin, opening)  # it runs where it is handed over
+        else:
+            self._begin(opening)
+
+    def _unopened(self, opening: Sequence[_Held], error: BaseException) -> None:
+        self._give_up(error)
         for held in opening:
-            if held.work.number not in self._open:
-                continue  # it was stopped before it began
-            future = self._s.executors[held.executor].submit(held.work)
+            self._tell(Died(self._s.clock.elapsed(), held.command.assignment))
+
+    def _begin(self, opening: Sequence[_Held]) -> None:
+        for held in opening:
+            with self._handing:
+                if held.work.number not in self._open:
+                    continue  # it was stopped before it began
+                try:
+                    future = self._s.executors[held.executor].submit(held.work)
+                except Exception as error:  # noqa: BLE001 - the loop must hear of it
+                    self._post(self._unopened, [held], error)
+                    continue
             future.add_done_callback(partial(self._post, self.back, held))
 
     # Stopped
@@ -169,7 +186,8 @@ class Holding:
     def stop(self, assignment: int) -> None:
         """End an assignment whose time is over, or whose outcome nobody wants any more."""
         number = self._before + assignment
-        held = self._open.pop(number, None)
+        with self._handing:  # either it is not handed over any more, or it can be stopped
+            held = self._open.pop(number, None)
         if held is None:
             return
         self._closing.append(number)
@@ -191,7 +209,7 @@ class Holding:
         """Take what a worker brought back, or that it is lost."""
         at, number = self._s.clock.elapsed(), held.work.number
         if _is_lacking(future):
-            self._opened([held], None)  # again, with what its worker does not hold
+            self._begin([held])  # again, with what its worker does not hold
             return
         is_open = self._open.pop(number, None) is not None
         if is_open:

@@ -121,8 +121,7 @@ def fetch(
     parameters: tuple[Any, ...] | Mapping[str, Any] = (),
 ) -> list[tuple[Any, ...]]:
     """Return every row of one question."""
-    rows: Sequence[Any] = connection.exec_driver_sql(statement, parameters).fetchall()
-    return list(rows)
+    return driver(connection).execute(statement, parameters).fetchall()
 
 
 def fetch_among(

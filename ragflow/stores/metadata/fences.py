@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from ragflow.core.run_records import Lease
 from ragflow.errors import LeaseLostError
 from ragflow.stores.metadata.connections import driver, fetch
-from ragflow.stores.metadata.writer import Write, Writes, origin_of
+from ragflow.stores.metadata.writer import CHECKED, Write, Writes, origin_of
 
 T = TypeVar("T")
 
@@ -22,8 +22,15 @@ def check_lease(connection: Connection, lease: Lease) -> None:
 
     Inside a transaction that writes, it counts until that ends: no other can begin.
     """
-    held = driver(connection).execute(_IS_HELD, (lease.instance, lease.epoch))
+    place = (lease.instance, lease.epoch)
+    # What counted at the beginning of a transaction counts until its end.
+    checked: set[tuple[int, int]] | None = connection.info.get(CHECKED)
+    if checked is not None and place in checked:
+        return
+    held = driver(connection).execute(_IS_HELD, place)
     if held.fetchone() is not None:
+        if checked is not None:
+            checked.add(place)
         return
     holder = fetch(connection, _HOLDER, (lease.instance,))
     by = f"{holder[0][0]} took it over" if holder else "it was let go"
@@ -31,6 +38,12 @@ def check_lease(connection: Connection, lease: Lease) -> None:
         f"the lease of {lease.owner!r} counts no more: {by}",
         hint="what was committed is kept; run again when the other run is over",
     )
+
+
+def forget_checked(connection: Connection) -> None:
+    """Let leases be compared anew: one changes hands in this very transaction."""
+    checked: set[tuple[int, int]] = connection.info.get(CHECKED, set())
+    checked.clear()
 
 
 class FencedWriter:

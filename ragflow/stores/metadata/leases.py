@@ -19,7 +19,7 @@ from ragflow.errors import BusyError, LeaseLostError, RagflowError
 from ragflow.stores.metadata.audit import Entry, record
 from ragflow.stores.metadata.connections import Connections, fetch
 from ragflow.stores.metadata.encoding import from_microseconds, slug, to_microseconds
-from ragflow.stores.metadata.fences import check_lease
+from ragflow.stores.metadata.fences import check_lease, forget_checked
 from ragflow.stores.metadata.holds import Holds
 from ragflow.stores.metadata.writer import Writer
 
@@ -84,6 +84,7 @@ class SqliteLeases:
             )
             told = (self._holder, owner, lease.pid, lease.host, is_locked)
             at = to_microseconds(now)
+            forget_checked(connection)
             connection.exec_driver_sql(_TAKE, (instance.id, lease.epoch, *told, at, at))
             if held is not None:
                 detail = {"epoch": lease.epoch, "from": held.owner, "pid": held.pid}
@@ -114,6 +115,7 @@ class SqliteLeases:
         """Let go of it; nothing happens when it is another's by now."""
 
         def write(connection: Connection) -> None:
+            forget_checked(connection)
             connection.exec_driver_sql(_RELEASE, (lease.instance, lease.epoch))
 
         self._writer.submit(write).result()

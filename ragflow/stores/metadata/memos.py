@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from ragflow.clock import Clock
 from ragflow.core.items import Fingerprint
 from ragflow.interfaces.orchestration import ArtifactStore
-from ragflow.stores.metadata.connections import Connections, fetch_among
+from ragflow.stores.metadata.connections import Connections, driver, fetch_among
 from ragflow.stores.metadata.definitions import Definitions
 from ragflow.stores.metadata.encoding import to_microseconds
 from ragflow.stores.metadata.writer import Writer
@@ -150,7 +150,7 @@ class SqliteMemos:
         """Write these rows inside the transaction that is open."""
         names = {task for _, _, task, _, _ in rows}
         tasks = {name: self._definitions.add_task(connection, name) for name in names}
-        connection.exec_driver_sql(
+        driver(connection).executemany(
             _PUT,
             [(key, encoding, tasks[task], day, data) for key, encoding, task, day, data in rows],
         )

@@ -26,6 +26,10 @@ LOG_SIZE = 16 * 1024 * 1024
 GROUP = 16
 
 
+#: What was compared in the transaction that is open, on its connection.
+CHECKED = "ragflow.checked"
+
+
 class Write(Protocol):
     """Something to be written, in three steps."""
 
@@ -239,9 +243,14 @@ class Writer:
                 raise
             self._postpone(ready, busy)
             return
-        written = [write for write in ready if self._act(connection, write)]
+        connection.info[CHECKED] = set()
+        written: list[Write] = []
+        for write in ready:
+            if self._act(connection, write, is_first=not written):
+                written.append(write)
         _point(written, "written")
         bare.execute("COMMIT")
+        del connection.info[CHECKED]
         _point(written, "committed")
         for write in written:
             write.written()
@@ -257,9 +266,11 @@ class Writer:
             self._synchronous = synchronous
         return self._connection
 
-    def _act(self, connection: Connection, write: Write) -> bool:
+    def _act(self, connection: Connection, write: Write, *, is_first: bool) -> bool:
+        """Write, or take back what was written of it and tell why; `is_first` in its group."""
         bare = driver(connection)
-        bare.execute("SAVEPOINT one")
+        if not is_first:  # with nothing before it the transaction itself is taken back
+            bare.execute("SAVEPOINT one")
         try:
             write.write(connection)
         except Exception as error:
@@ -267,10 +278,15 @@ class Writer:
             if not driver(connection).in_transaction:
                 raise
             self._tell(write, error)
+            if is_first:
+                bare.execute("ROLLBACK")
+                bare.execute("BEGIN IMMEDIATE")
+                return False
             bare.execute("ROLLBACK TO one")
             bare.execute("RELEASE one")
             return False
-        bare.execute("RELEASE one")
+        if not is_first:
+            bare.execute("RELEASE one")
         return True
 
     def _is_prepared(self, write: Write) -> bool:

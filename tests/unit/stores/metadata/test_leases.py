@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -321,3 +322,37 @@ def test_a_lease_of_one_instance_does_not_fence_another(store, desk, clock):
     assert (first.epoch, second.epoch) == (1, 1)
     store.leased(first).ledger.set_locator(desk.instance, "files", {})
     store.leased(second).ledger.set_locator(other.instance, "files", {})
+
+
+def test_a_lease_that_is_let_go_inside_a_transaction_counts_no_more_in_it(store, desk):
+    lease = store.leases.take(desk.instance, "me")
+    view = store.leased(lease)
+    began, go_on = threading.Event(), threading.Event()
+    refused: list[bool] = []
+
+    def hold_up(connection) -> None:
+        began.set()
+        go_on.wait(30)
+
+    def late() -> None:
+        try:
+            view.runs.begin(desk.instance, {}, trigger="late")
+        except LeaseLostError:
+            refused.append(True)
+
+    # What comes while the first write goes on shares the transaction after it.
+    first = store._writer.submit(hold_up)
+    began.wait(30)
+    view.logs.add(1, "a line", at=lease.since)
+    threads = []
+    for place, act in enumerate((lambda: store.leases.release(lease), late), start=2):
+        threads.append(threading.Thread(target=act))
+        threads[-1].start()
+        while len(store._writer._queue) < place:
+            time.sleep(0.001)
+    go_on.set()
+    first.result()
+    for thread in threads:
+        thread.join(30)
+    assert refused == [True]
+    assert "late" not in {run.trigger for run in store.runs.recent()}
