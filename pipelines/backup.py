@@ -10,8 +10,8 @@ from ragflow.clock import SystemClock
 
 log = logging.getLogger(__name__)
 
-#: Ends the name of an archive that is not verified yet.
-PART = ".part"
+#: Begin the names of archives, and end those of archives that are not verified yet.
+PREFIX, PART = "backup-", ".part"
 
 
 @task(per="run")
@@ -20,9 +20,9 @@ def pack(*, folder: str, into: str) -> str:
     if not Path(folder).is_dir():
         raise GiveUp(f"there is no folder {folder!r}", hint="name one: -p folder=...")
     Path(into).mkdir(parents=True, exist_ok=True)
-    name = SystemClock().now().strftime("%Y%m%dT%H%M%S")
+    name = SystemClock().now().strftime(f"{PREFIX}%Y%m%dT%H%M%S%f")
     path = Path(into) / f"{name}.tar.gz{PART}"
-    with tarfile.open(path, "w:gz") as archive:
+    with tarfile.open(path, "x:gz") as archive:
         archive.add(folder, arcname=".")
     return str(path)
 
@@ -52,8 +52,10 @@ def publish(path: str) -> str:
 
 @task(per="run")
 def rotate(*, into: str, keep: int) -> int:
-    """Remove all but the newest archives; return how many went."""
-    old = sorted(Path(into).glob("*.tar.gz"))[:-keep]
+    """Remove all but the newest archives of ours; return how many went."""
+    if keep < 1:
+        raise GiveUp(f"keep={keep} would keep nothing", hint="keep one archive at least")
+    old = sorted(Path(into).glob(f"{PREFIX}*.tar.gz"))[:-keep]
     for path in old:
         path.unlink()
     return len(old)
@@ -62,7 +64,7 @@ def rotate(*, into: str, keep: int) -> int:
 @task(per="run")
 def clean_up(*, into: str) -> None:
     """Remove what a failure left half-made."""
-    for path in Path(into).glob(f"*{PART}"):
+    for path in Path(into).glob(f"{PREFIX}*{PART}"):
         path.unlink()
 
 
@@ -70,7 +72,9 @@ def clean_up(*, into: str) -> None:
 def backup(folder: str = "docs", into: str = "backups", keep: int = 7) -> None:
     """Keep verified copies of a folder."""
     patient = Retry(attempts=3, initial=seconds(5), retry_on=(OSError,))
-    packed = pack.options(retries=patient, timeout=minutes(30))(folder=folder, into=into)
+    # Not remembered: what cleans up may have removed the archive by the time a run is resumed.
+    packing = pack.options(memo=False, retries=patient, timeout=minutes(30))
+    packed = packing(folder=folder, into=into)
     verified = verify(packed, folder=folder)
     published = publish(verified)
     rotate.options(after=published)(into=into, keep=keep)

@@ -6,10 +6,15 @@ from pathlib import Path
 from typing import Self, overload
 
 from ragflow.api.people import user_name
+from ragflow.api.runs import find_run
+from ragflow.core.records import RunRecord
 from ragflow.core.run_records import DeadLetter
-from ragflow.errors import NotFoundError
+from ragflow.errors import NotFoundError, UsageError
 from ragflow.interfaces.orchestration import MetadataStore
 from ragflow.runtime.home import open_home
+
+#: Numbers, and groups of them, named in one sentence.
+_NAMED = 6
 
 
 class DeadLetters(Sequence[DeadLetter]):
@@ -113,6 +118,52 @@ def find_letters(
             f"there is no dead letter of {key!r}", hint="`ragflow dead-letters list` names all"
         )
     return found
+
+
+def of_instance(store: MetadataStore, run: RunRecord) -> list[DeadLetter]:
+    """Return the dead letters of the very instance that a run is of; a name may have several."""
+    letters = store.dead_letters.list(instance=run.instance)
+    failed = _failed_runs(store, letters)
+    return [each for each in letters if failed[each.run].instance_id == run.instance_id]
+
+
+def run_that_failed(store: MetadataStore, letters: Sequence[DeadLetter]) -> RunRecord:
+    """Return a run whose like tries all of these.
+
+    Raises `UsageError` where that takes several: where they are of several instances, or
+    failed with different parameters.
+    """
+    failed = _failed_runs(store, letters)
+    groups: list[tuple[RunRecord, list[int]]] = []
+    for letter in letters:
+        run = failed[letter.run]
+        for like, numbers in groups:
+            if (like.instance_id, like.parameters) == (run.instance_id, run.parameters):
+                numbers.append(letter.id)
+                break
+        else:
+            groups.append((run, [letter.id]))
+    if len(groups) > 1:
+        raise _several_runs(groups)
+    return groups[0][0]
+
+
+def _failed_runs(store: MetadataStore, letters: Iterable[DeadLetter]) -> dict[int, RunRecord]:
+    """Return the runs in which these failed last, by number."""
+    return {number: find_run(store, number) for number in {letter.run for letter in letters}}
+
+
+def _several_runs(groups: Sequence[tuple[RunRecord, Sequence[int]]]) -> UsageError:
+    instances = len({run.instance_id for run, _ in groups})
+    why = f"are of {instances} instances" if instances > 1 else "failed with different parameters"
+    letters = sum(len(numbers) for _, numbers in groups)
+    shown = [" ".join(map(str, numbers[:_NAMED])) for _, numbers in groups[:_NAMED]]
+    cut = any(len(numbers) > _NAMED for _, numbers in groups) or len(groups) > _NAMED
+    return UsageError(
+        f"one run cannot try these {letters} dead letters: they {why}",
+        hint=f"leave out --run, or choose those of one run by their numbers: "
+        f"{', or '.join(shown)}{' …' if cut else ''}",
+    )
 
 
 def _letter(store: MetadataStore, number: int) -> DeadLetter:

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from ragflow.api.project import find_pipeline
-from ragflow.core.records import RunRecord
+from ragflow.core.parameters import plainly
+from ragflow.core.records import Instance, RunRecord
 from ragflow.core.run_records import Lease
 from ragflow.core.run_records import Request as Control
 from ragflow.core.states import RunState
@@ -36,32 +37,22 @@ def find_run(store: MetadataStore, number: int) -> RunRecord:
 def holders(store: MetadataStore, runs: Iterable[RunRecord]) -> dict[int, Lease]:
     """Return who holds each of these runs that is not over; one that is absent was cut off.
 
-    A run holds its instance while it lives, so of the runs of one name at most as many live
-    as instances of that name are held, and they are the newest.
+    A run holds its instance while it lives, and whoever takes that ends every other run of
+    it, so that at most one of them is not over.
     """
-    unfinished = sorted((run for run in runs if run.state in OPEN), key=lambda run: -run.id)
-    names = {run.instance for run in unfinished}
-    leases: dict[str, list[Lease]] = {name: [] for name in names}
-    for instance in store.instances() if names else ():
-        if instance.name in names:
+    unfinished = {run.instance_id: run for run in runs if run.state in OPEN}
+    held: dict[int, Lease] = {}
+    for instance in store.instances() if unfinished else ():
+        if instance.id in unfinished:
             lease = store.leases.holder(instance)
             if lease is not None:
-                leases[instance.name].append(lease)
-    held: dict[int, Lease] = {}
-    for name in names:
-        newest_first = sorted(leases[name], key=lambda lease: lease.since, reverse=True)
-        named = [run for run in unfinished if run.instance == name]
-        held |= {run.id: lease for run, lease in zip(named, newest_first, strict=False)}
+                held[unfinished[instance.id].id] = lease
     return held
 
 
 def holder(store: MetadataStore, run: RunRecord) -> Lease | None:
     """Return who holds a run; None where it is over or was cut off."""
-    if run.state not in OPEN:
-        return None
-    # The newest of its name are those that live, so the others must be seen beside it.
-    recent = store.runs.recent(limit=_LOOKED_AT, instance=run.instance)
-    return holders(store, {each.id: each for each in (*recent, run)}.values()).get(run.id)
+    return holders(store, [run]).get(run.id)
 
 
 def find_at_work(store: MetadataStore, number: int | None) -> tuple[RunRecord, Lease]:
@@ -109,8 +100,9 @@ def find_to_resume(
 ) -> tuple[RunRecord, bool]:
     """Return a run to go on with, and whether a process holds it, paused.
 
-    Without a number the last one: whose like, of the same instance with the same parameters,
-    has not succeeded since. Raises `UsageError` where there is nothing to go on with.
+    Without a number the last one whose instance has not succeeded since, with whatever
+    parameters: it would bring back what those replaced. Raises `UsageError` where there is
+    nothing to go on with.
     """
     if number is not None:
         run = find_run(store, number)
@@ -123,14 +115,13 @@ def find_to_resume(
     recent = store.runs.recent(limit=_LOOKED_AT)
     held = holders(store, recent)
     for run in recent:
-        alike = (run.instance, run.pipeline, run.parameters)
         lease = _alive(held.get(run.id), now)
         if run.state in _SUCCEEDED:
-            succeeded.append(alike)
-        elif alike not in succeeded and _refusal(store, run, lease) is None:
+            succeeded.append(run.instance_id)
+        elif run.instance_id not in succeeded and _refusal(store, run, lease) is None:
             return run, lease is not None
     raise UsageError(
-        "no run can be taken up: each is at work or succeeded, or one like it did since",
+        "no run can be taken up: each is at work or succeeded, or its instance did since",
         hint="`ragflow runs` lists them",
     )
 
@@ -165,17 +156,33 @@ def _refusal(store: MetadataStore, run: RunRecord, lease: Lease | None) -> Usage
 def resumption(home: Home, run: RunRecord, **how: Any) -> Request:
     """Return the request that takes a run up: its number, parameters and instance are its own.
 
-    `how` is as in `How`. Raises `ParameterError` where the pipeline takes other parameters by
-    now, and `NotFoundError` where it is gone.
+    `how` is as in `How`. Raises as `again` does.
     """
     return again(home, run, resumes=run.id, **how)
 
 
 def again(home: Home, run: RunRecord, **how: Any) -> Request:
-    """Return the request for a run like an earlier one: pipeline, parameters and instance."""
-    return find_pipeline(home.project, run.pipeline).request(
+    """Return the request for a run like an earlier one: pipeline, parameters and instance.
+
+    Raises `ParameterError` where the pipeline takes other parameters by now, `NotFoundError`
+    where it is gone, and `UsageError` where it writes elsewhere, and so is of another instance.
+    """
+    request = find_pipeline(home.project, run.pipeline).request(
         run.parameters, project=home.project, instance=run.instance, **how
     )
+    instance = find_instance(home.metadata, run)
+    if plainly(request.scope) != plainly(instance.scope):
+        raise UsageError(
+            f"there can be no run like run {run.id}: the pipeline {run.pipeline!r} was changed "
+            "and writes elsewhere now",
+            hint=f"begin a new run: `ragflow run {run.pipeline}`",
+        )
+    return request
+
+
+def find_instance(store: MetadataStore, run: RunRecord) -> Instance:
+    """Return the instance that a run is of."""
+    return next(each for each in store.instances() if each.id == run.instance_id)
 
 
 def _undecided(alive: list[RunRecord]) -> UsageError:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ragflow.cli.options import Json, since_when
+from ragflow.cli.options import LARGEST, Json, since_when
 from ragflow.cli.output import enveloped, plain, results, say
 
 ACTION = "Only actions that begin so: run., control., dead_letter., attempt."
@@ -14,11 +14,16 @@ SINCE = "Only what was done since: 2026-05-04, 2026-05-04T12:30, or 30min, 2h, 7
 def list_audit(
     *,
     run: Annotated[
-        int | None, typer.Option("--run", metavar="RUN", help="Only what has to do with this run.")
+        int | None,
+        typer.Option(
+            "--run", metavar="RUN", min=1, max=LARGEST, help="Only what has to do with this run."
+        ),
     ] = None,
     action: Annotated[str | None, typer.Option("--action", metavar="PREFIX", help=ACTION)] = None,
     since: Annotated[str | None, typer.Option("--since", metavar="WHEN", help=SINCE)] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="The most events.")] = 100,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, max=LARGEST, help="The most events.")
+    ] = 100,
     as_json: Json = False,
 ) -> None:
     """List who did what and when, newest first."""

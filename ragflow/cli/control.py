@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ragflow.cli.history import described
-from ragflow.cli.options import Accept, Deletions, Json, MaxFailed, Only, Until, Wait, most_failed
+from ragflow.cli.options import (
+    LARGEST,
+    Accept,
+    Deletions,
+    Json,
+    MaxFailed,
+    Only,
+    Until,
+    Wait,
+    most_failed,
+)
 from ragflow.cli.output import results, say
 from ragflow.cli.running import carry_out
 from ragflow.core.run_records import Request
@@ -17,12 +27,19 @@ if TYPE_CHECKING:
 LAST = "Number of a run; the last that did not succeed unless given."
 Started = Annotated[
     int | None,
-    typer.Argument(metavar="[RUN]", help="Number of a run; needed where several are at work."),
+    typer.Argument(
+        metavar="[RUN]",
+        min=1,
+        max=LARGEST,
+        help="Number of a run; needed where several are at work.",
+    ),
 ]
 
 
 def resume_run(
-    number: Annotated[int | None, typer.Argument(metavar="[RUN]", help=LAST)] = None,
+    number: Annotated[
+        int | None, typer.Argument(metavar="[RUN]", min=1, max=LARGEST, help=LAST)
+    ] = None,
     *,
     max_failed: MaxFailed = None,
     until: Until = None,

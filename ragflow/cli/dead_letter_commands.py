@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ragflow.cli.failures import ExitCode
-from ragflow.cli.options import Json, Tracebacks
+from ragflow.cli.options import LARGEST, Json, Tracebacks
 from ragflow.cli.output import Results, enveloped, plain, results, say
 from ragflow.cli.questions import is_confirmed
 from ragflow.cli.running import carry_out
@@ -15,10 +15,16 @@ from ragflow.errors import UsageError
 if TYPE_CHECKING:
     from ragflow.core.run_records import DeadLetter
     from ragflow.runtime.home import Home
+    from ragflow.runtime.request import Request
 
 Numbers = Annotated[
     list[int] | None,
-    typer.Argument(metavar="[NUMBER]...", help="Numbers of dead letters, as the list has them."),
+    typer.Argument(
+        metavar="[NUMBER]...",
+        min=1,
+        max=LARGEST,
+        help="Numbers of dead letters, as the list has them.",
+    ),
 ]
 Key = Annotated[
     str | None, typer.Option("--key", metavar="KEY", help="Those of this document instead.")
@@ -46,12 +52,12 @@ def list_letters(*, key: Key = None, instance: InstanceName = None, as_json: Jso
 
     with results() as out, open_home() as home:
         letters = _found(home, (), key, instance)
-        if as_json:
+        if not letters:
+            _tell_none(out, as_json=as_json)
+        elif as_json:
             out.json(_enveloped(letters))
-        elif letters:
-            out.table(letters_table(letters))
         else:
-            say("no dead letters")
+            out.table(letters_table(letters))
 
 
 @app.command("show")
@@ -100,15 +106,15 @@ def replay_letters(
     with results() as out, open_home() as home:
         letters = _found(home, numbers, key, instance)
         if not letters:
-            say("no dead letters")
+            _tell_none(out, as_json=as_json)
             return
-        if run:
-            _check_alike(letters)
+        # Whatever the run is refused for changes nothing.
+        request = _like_that_failed(home, letters) if run else None
         ids = [letter.id for letter in letters]
         replayed = home.metadata.dead_letters.replay(ids, actor=user_name())
-        if run:
+        if request is not None:
             say(f"{named(replayed)} tried now")
-            _run(home, out, replayed[0], as_json=as_json)
+            carry_out(home, request, out, as_json=as_json)
         elif as_json:
             out.json(_enveloped(replayed))
         else:
@@ -167,22 +173,21 @@ def _found(
     return find_letters(home.metadata, numbers or (), key=key, instance=instance)
 
 
-def _check_alike(letters: Sequence["DeadLetter"]) -> None:
-    names = sorted({letter.instance for letter in letters})
-    if len(names) > 1:
-        raise UsageError(
-            f"one run cannot try dead letters of {len(names)} instances: {', '.join(names)}",
-            hint="name one with --instance, or leave out --run",
-        )
+def _tell_none(out: Results, *, as_json: bool) -> None:
+    if as_json:
+        out.json(_enveloped(()))
+    else:
+        say("no dead letters")
 
 
-def _run(home: "Home", out: Results, letter: "DeadLetter", *, as_json: bool) -> None:
+def _like_that_failed(home: "Home", letters: Sequence["DeadLetter"]) -> "Request":
+    """Return the request for a run that tries all of these."""
+    from ragflow.api.dead_letters import run_that_failed
     from ragflow.api.people import user_name
-    from ragflow.api.runs import again, find_run
+    from ragflow.api.runs import again
 
-    failed = find_run(home.metadata, letter.run)
-    request = again(home, failed, trigger="command", actor=user_name())
-    carry_out(home, request, out, as_json=as_json)
+    failed = run_that_failed(home.metadata, letters)
+    return again(home, failed, trigger="command", actor=user_name())
 
 
 def _enveloped(letters: Sequence["DeadLetter"]) -> Any:

@@ -1,11 +1,12 @@
 """``ragflow runs`` and ``ragflow show``: what happened in each run."""
 
+import contextlib
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ragflow.cli.options import Json, RunNumber, Tracebacks
+from ragflow.cli.options import LARGEST, Json, RunNumber, Tracebacks
 from ragflow.cli.output import Results, enveloped, plain, results, say
 from ragflow.core.records import CUT_OFF, RunRecord, TaskTotal
 from ragflow.core.states import RunState
@@ -21,7 +22,7 @@ _MARKED = {RunState.PAUSED: "run.paused", RunState.CANCELLING: "run.cancelling"}
 
 def list_runs(
     *,
-    number: Annotated[int, typer.Option("-n", min=1, help="The most runs.")] = 20,
+    number: Annotated[int, typer.Option("-n", min=1, max=LARGEST, help="The most runs.")] = 20,
     as_json: Json = False,
 ) -> None:
     """List the runs of the project, newest first."""
@@ -118,22 +119,35 @@ def _standing(
 
 def _left(store: "MetadataStore", run: RunRecord) -> Sequence["LeftAssignment"]:
     """Return what workers hold of a run, or held when it was cut off."""
-    return [
-        each
-        for instance in store.instances()
-        if instance.name == run.instance
-        for each in store.assignments.left(instance)
-        if each.run == run.id
-    ]
+    from ragflow.api.runs import find_instance
+
+    left = store.assignments.left(find_instance(store, run))
+    return [each for each in left if each.run == run.id]
 
 
 def _summarized(home: "Home", run: RunRecord, lease: "Lease | None") -> Mapping[str, Any]:
     from ragflow.api.runs import OPEN
 
     is_dead = run.state in OPEN and lease is None
-    totals = home.metadata.runs.totals(run.id)
+    totals = _in_order(home, run, home.metadata.runs.totals(run.id))
     at_work = None if lease is None else _seconds(home, lease)
     return _summary(run, totals, {run.id} if is_dead else set(), at_work)
+
+
+def _in_order(
+    home: "Home", run: RunRecord, totals: Mapping[str, TaskTotal]
+) -> Mapping[str, TaskTotal]:
+    """Return what each task did in the order of the pipeline, where that can be loaded."""
+    from ragflow.api.project import find_pipeline
+
+    if run.summary is not None or len(totals) < 2:
+        return totals
+    order: list[str] = []
+    # It is the user's code of today, and may be gone, or wrong, or take other parameters.
+    with contextlib.suppress(Exception):
+        order = list(find_pipeline(home.project, run.pipeline).graph(**run.parameters).nodes)
+    known = [name for name in order if name in totals]
+    return {name: totals[name] for name in dict.fromkeys((*known, *totals))}
 
 
 def _seconds(home: "Home", lease: "Lease") -> float:

@@ -1,6 +1,7 @@
 """The entry of the command line: finds the command, and turns errors into sentences."""
 
 import os
+import select
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -82,6 +83,7 @@ def start(
 
 def run(arguments: Sequence[str] | None = None) -> None:
     """Carry out a command line, the process's own unless given, and exit with its code."""
+    _open_streams()
     given = list(sys.argv[1:] if arguments is None else arguments)
     end = given.index("--") if "--" in given else len(given)
     is_debugging = DEBUG in given[:end]
@@ -91,13 +93,37 @@ def run(arguments: Sequence[str] | None = None) -> None:
     except ReaderGoneError:
         code = ExitCode.FAILED
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the boundary: told, never swallowed
-        if is_debugging:
-            import traceback
-
-            traceback.print_exc()
-        tell(error)
         code = exit_code(error)
+        if not (isinstance(error, BrokenPipeError) and _is_unread()):
+            if is_debugging:
+                import traceback
+
+                traceback.print_exc()
+            tell(error)
     sys.exit(_after_flush(code))
+
+
+def _open_streams() -> None:
+    """Let a stream that was closed before we began (``<&-``) be empty, and its number taken.
+
+    Else the next file to be opened, a database perhaps, has the number that is printed to.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is not None:
+            continue
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+        mode = "w" if number else "r"
+        setattr(sys, name, os.fdopen(number, mode, closefd=False, errors="backslashreplace"))
+
+
+def _is_unread() -> bool:
+    """Tell whether stdout is a pipe that nobody reads any more, as when help goes to ``head``."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
 
 
 def _after_flush(code: int) -> int:

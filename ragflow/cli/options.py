@@ -9,11 +9,16 @@ import typer
 
 from ragflow.errors import ParameterError, UsageError
 
+#: The largest integer that a store can look for.
+LARGEST = 2**63 - 1
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait for what another process holds.")]
 Collection = Annotated[str, typer.Argument(metavar="COLLECTION", help="Name of a collection.")]
 PipelineName = Annotated[str, typer.Argument(metavar="NAME", help="Name of a pipeline.")]
-RunNumber = Annotated[int, typer.Argument(metavar="RUN", help="Number of a run.")]
+RunNumber = Annotated[
+    int, typer.Argument(metavar="RUN", min=1, max=LARGEST, help="Number of a run.")
+]
 Instance = Annotated[
     str | None,
     typer.Option(
@@ -92,7 +97,8 @@ def most_failed(text: str | None) -> int | str | None:
     """
     if text is None:
         return None
-    if text.isascii() and text.isdecimal():
+    # Nobody has more documents than that, and Python reads no number of any length.
+    if text.isascii() and text.isdecimal() and len(text) <= len(str(LARGEST)):
         return int(text)
     from ragflow.runtime.request import percentage
 

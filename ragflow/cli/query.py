@@ -12,13 +12,15 @@ from ragflow.errors import ParameterError
 WHERE = """Only rows whose payload matches, as JSON: '{"key": "a.md"}', '{"page": {"$gte": 3}}'."""
 #: Characters of a hit shown to a person.
 EXCERPT = 400
+#: A store counts hits in 32 bits.
+MOST_HITS = 2**31 - 1
 
 
 def query_collection(
     collection: Collection,
     text: Annotated[str, typer.Argument(metavar="TEXT", help="What you want to know.")],
     *,
-    k: Annotated[int, typer.Option("-k", help="The most hits.")] = 5,
+    k: Annotated[int, typer.Option("-k", max=MOST_HITS, help="The most hits.")] = 5,
     where: Annotated[str | None, typer.Option(metavar="JSON", help=WHERE)] = None,
     min_score: Annotated[
         float | None, typer.Option(help="Only hits at least this similar, from -1 to 1.")

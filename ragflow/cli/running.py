@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from ragflow.runtime.home import Home
     from ragflow.runtime.request import Request
 
+#: Runs of a name looked through for the last one of an instance.
+_LOOKED_AT = 1_000
+
 
 def carry_out(home: "Home", request: "Request", out: Results, *, as_json: bool) -> None:
     """Carry out a run with progress, and print what it came to.
@@ -42,7 +45,7 @@ def carry_out(home: "Home", request: "Request", out: Results, *, as_json: bool) 
     if as_json:
         out.json(summary)
     else:
-        due = first_due(home, request.instance) if summary["dead_letters"] else None
+        due = first_due(home, summary["run"]) if summary["dead_letters"] else None
         steps = steps_alone(request.graph)
         out.line(summary_text(summary, width=out.width, due=due, steps=steps))
     out.flush()
@@ -58,9 +61,12 @@ def steps_alone(graph: "PipelineGraph") -> list[str]:
     return list(graph.nodes)
 
 
-def first_due(home: "Home", instance: str) -> datetime | None:
-    """Return when the first dead letter of an instance that waits for an instant is due."""
-    letters = home.metadata.dead_letters.list(instance=instance)
+def first_due(home: "Home", number: int) -> datetime | None:
+    """Return when the first dead letter that waits for an instant is due, of a run's instance."""
+    from ragflow.api.dead_letters import of_instance
+    from ragflow.api.runs import find_run
+
+    letters = of_instance(home.metadata, find_run(home.metadata, number))
     waiting = [letter.not_before for letter in letters if letter.not_before is not None]
     first = min(waiting, default=None)
     return first if first is not None and first > home.clock.now() else None
@@ -69,7 +75,10 @@ def first_due(home: "Home", instance: str) -> datetime | None:
 def _number(home: "Home", request: "Request") -> int:
     if request.how.resumes is not None:
         return request.how.resumes
-    return home.metadata.runs.recent(limit=1, instance=request.instance)[0].id
+    store = home.metadata
+    instance = store.instance(request.instance, request.pipeline, request.scope)
+    recent = store.runs.recent(limit=_LOOKED_AT, instance=request.instance)
+    return next(run.id for run in recent if run.instance_id == instance.id)
 
 
 def _cancelled(home: "Home", number: int) -> str:

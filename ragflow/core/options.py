@@ -20,8 +20,9 @@ IN_PROCESS = ("inline", "threads")
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
     """How long a call may wait and take.
 
-    In a process an attempt that takes longer is killed. A thread cannot be: it is fenced off,
-    so that what it returns in the end is dropped, and it keeps its slot until then.
+    In a process an attempt that takes longer is killed. A thread cannot be: it is let go, so
+    that what it returns in the end is dropped, and another takes its slot. A run in which 32
+    such threads go on ends with an error.
     """
 
     #: From ready to begun, each time it waits for a slot.

@@ -84,10 +84,15 @@ class PipelineGraph:
 
     @property
     def leaves(self) -> list[Node]:
-        """The tasks over items that no other task over them is given, or waits for."""
-        given = {
-            name for node in self.nodes.values() for name in (*node.data, *self.waits_for(node))
-        }
+        """The tasks over items that no other task over them is given, or waits for.
+
+        A side of a split, and what is united, is no task: it counts where a task follows it.
+        """
+        given: set[str] = set()
+        for node in reversed(self.nodes.values()):
+            is_passed_on = node.shape in (Shape.BRANCH, Shape.UNION)
+            if not is_passed_on or node.name in given:
+                given.update((*node.data, *self.waits_for(node)))
         shapes = (Shape.ITEM, Shape.BATCH, Shape.GROUP)
         return [node for node in self.shaped(*shapes) if node.name not in given]
 

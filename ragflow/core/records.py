@@ -105,6 +105,8 @@ class EndStanding(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     tries: int = 0
     #: It is not tried before this instant.
     not_before: datetime | None = None
+    #: Somebody gave it up: it is not tried until its content changes.
+    is_discarded: bool = False
 
 
 class HeldRow(msgspec.Struct, frozen=True, gc=False):
@@ -225,6 +227,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     id: int
     instance: str
+    #: The number of that instance; another one may have its name.
+    instance_id: int
     pipeline: str
     state: RunState
     parameters: Mapping[str, Any]

@@ -39,7 +39,6 @@ class OpenAssignment(msgspec.Struct, frozen=True, kw_only=True):
     calls: Sequence[tuple[str, Fingerprint]]
     #: Whether nothing else is open while it is, so that a death is its own doing.
     alone: bool = False
-    worker: str = ""
 
 
 class LeftAssignment(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +49,6 @@ class LeftAssignment(msgspec.Struct, frozen=True, kw_only=True):
     task: str
     calls: Sequence[tuple[str, Fingerprint]]
     alone: bool
-    worker: str
     opened_at: datetime
 
 

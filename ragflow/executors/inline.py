@@ -3,11 +3,9 @@
 import asyncio
 import threading
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Any, ClassVar
 
 from ragflow.interfaces.execution import CarriedError, Work, closed_error
-
-T = TypeVar("T")
 
 
 class Inline:
@@ -18,9 +16,10 @@ class Inline:
     does, that is in a thread beside it.
     """
 
+    keeps: ClassVar[frozenset[str]] = frozenset()
+    elsewhere: ClassVar[bool] = False
+    isolated: ClassVar[bool] = False
     slots = 1
-    keeps: frozenset[str] = frozenset()
-    elsewhere = False
 
     def __init__(self, slots: int = 1, *, bootstrap: str = "") -> None:
         del slots, bootstrap  # there is only the caller

@@ -6,8 +6,9 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, wait
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, ClassVar
 
+from ragflow.errors import RunError
 from ragflow.interfaces.execution import (
     CarriedError,
     Work,
@@ -16,7 +17,8 @@ from ragflow.interfaces.execution import (
     out_of_time,
 )
 
-T = TypeVar("T")
+#: Threads that were let go and go on, beyond which no more work is taken.
+MOST_LET_GO = 32
 
 
 @dataclass(eq=False, slots=True)
@@ -37,19 +39,21 @@ class Threads:
     `async def` tasks take no thread: up to `together` of them run in one loop; a stopped one
     has `grace` seconds to clean up before it is left to end by itself. A call in a
     thread cannot be ended: when it is stopped or out of time its outcome is dropped, another
-    thread takes its slot, and it is left to end by itself. Its threads do not keep the
-    process from ending.
+    thread takes its slot, and it is left to end by itself. While 32 such threads go on it
+    takes no more works for threads. Its threads do not keep the process from ending.
     """
 
-    keeps = frozenset({"seconds"})
-    elsewhere = False
+    keeps: ClassVar[frozenset[str]] = frozenset({"seconds"})
+    elsewhere: ClassVar[bool] = False
+    isolated: ClassVar[bool] = False
 
     def __init__(
         self, slots: int, *, bootstrap: str = "", together: int = 64, grace: float = 5.0
     ) -> None:
         del bootstrap  # work stays in this process
         self.slots = slots
-        self._together = together
+        #: Async works it does at the same time, beside its slots.
+        self.together = together
         self._grace = grace
         self._changed = threading.Condition()
         self._closed = False
@@ -57,6 +61,7 @@ class Threads:
         self._waiting: deque[_Call] = deque()
         self._waiting_async: deque[_Call] = deque()
         self._threads: set[threading.Thread] = set()
+        self._let_go_on: set[threading.Thread] = set()
         self._idle = 0
         self._awaited = 0
         self._loop: _Loop | None = None
@@ -69,6 +74,8 @@ class Threads:
                 raise closed_error("threads")
             if work.number in self._open:
                 raise open_error(work.number)
+            if not work.is_async:
+                self._check_let_go()
             self._open[work.number] = call
             if work.is_async:
                 self._waiting_async.append(call)
@@ -104,6 +111,16 @@ class Threads:
         self._end(stop=True)
 
     # --- Threads --------------------------------------------------------------------------------
+
+    def _check_let_go(self) -> None:
+        """Refuse to fill the process with threads that nobody can end; the lock is held."""
+        self._let_go_on = {thread for thread in self._let_go_on if thread.is_alive()}
+        if len(self._let_go_on) >= MOST_LET_GO:
+            raise RunError(
+                f"{len(self._let_go_on)} calls were stopped and go on in threads that cannot be "
+                "ended: no more are begun",
+                hint='executor="processes" ends what takes too long',
+            )
 
     def _start_thread(self) -> None:
         thread = threading.Thread(target=self._serve, name="ragflow", daemon=True)
@@ -163,7 +180,7 @@ class Threads:
     def _begin_async(self) -> None:
         """Begin what may begin; runs in the loop."""
         with self._changed:
-            while self._waiting_async and self._awaited < self._together:
+            while self._waiting_async and self._awaited < self.together:
                 call = self._waiting_async.popleft()
                 if call.future.set_running_or_notify_cancel():
                     self._awaited += 1
@@ -232,6 +249,7 @@ class Threads:
                 return False
             if call.thread is not None:
                 self._threads.discard(call.thread)
+                self._let_go_on.add(call.thread)
                 if self._waiting and not self._closed:
                     self._start_thread()
         _settle(call.future, None, error)

@@ -26,14 +26,12 @@ class Leases(Protocol):
     `MetadataStore.hold` takes, renews and releases; these are its parts.
     """
 
-    def take(
-        self, instance: Instance, owner: str, *, is_locked: bool = False, force: bool = False
-    ) -> Lease:
+    def take(self, instance: Instance, owner: str, *, is_locked: bool = False) -> Lease:
         """Take the lease; every lease of the instance before it counts no more, at once.
 
         It is free when nobody holds it, when it was not renewed for 30 s, and when its holder
         held the file lock, which `is_locked` says is in our hands now. Raises `BusyError`
-        where it is not, unless `force`.
+        where it is not.
         """
 
     def renew(self, lease: Lease) -> Lease:
@@ -66,7 +64,7 @@ class Assignments(Protocol):
         """Forget these, whose opening is done; returns at once, written with the next commit."""
 
     def died(self, run: int, numbers: Iterable[int]) -> dict[Fingerprint, Deaths]:
-        """Count a death for every call of these, by whether they were alone, and close them.
+        """Count the death of a worker for every call of these, alone or not, and close them.
 
         Returns the deaths of these calls by now. Those that are not open are not counted, so
         it may be told twice.
@@ -74,6 +72,9 @@ class Assignments(Protocol):
 
     def left(self, instance: Instance) -> list[LeftAssignment]:
         """Return what is open, or was when a scheduler died, oldest first."""
+
+    def left_of(self, run: int) -> list[LeftAssignment]:
+        """Return what is open of one run, or was when its scheduler died, oldest first."""
 
     def take_up(self, instance: Instance) -> list[Suspect]:
         """Turn what a dead scheduler left open into suspects; return all suspects there are.
@@ -84,9 +85,6 @@ class Assignments(Protocol):
 
     def suspects(self, instance: Instance) -> list[Suspect]:
         """Return the calls that were open when something died, oldest first."""
-
-    def deaths(self, instance: Instance, calls: Sequence[Fingerprint]) -> dict[Fingerprint, Deaths]:
-        """Return the deaths of these calls; those without any are absent."""
 
     def clear(self, instance: Instance, calls: Sequence[Fingerprint]) -> None:
         """Forget the deaths of calls that succeeded; returns at once."""
@@ -106,8 +104,9 @@ class DeadLetters(Protocol):
     ) -> Sequence[DeadLetter]:
         """Make owners due: the next run tries them, whatever would release them.
 
-        Their tries and deaths begin again. Without `ids`, all that nobody discarded. Returns
-        them. Raises `NotFoundError`, and changes nothing, when one is not there.
+        Their tries and deaths begin again, also those of calls they share with others. Without
+        `ids`, all that nobody discarded. Returns them. Raises `NotFoundError`, and changes
+        nothing, when one is not there.
         """
 
     def discard(self, ids: Sequence[int], *, actor: str) -> Sequence[DeadLetter]:
@@ -133,7 +132,7 @@ class Controls(Protocol):
 
 
 class Audit(Protocol):
-    """Keeps what people, schedules and runs did. Nothing in it is ever changed."""
+    """Keeps what people, schedules and runs did. Nothing in it is ever changed or deleted."""
 
     def record(
         self,

@@ -1,10 +1,10 @@
 """The contract of executors: what they carry, what they keep, and how what they carry ends."""
 
 import signal
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from datetime import timedelta
-from typing import Any, Literal, Protocol, Self
+from typing import Any, ClassVar, Literal, Protocol, Self
 
 import msgspec
 
@@ -46,6 +46,9 @@ class Work(Protocol):
     def decode(self, data: bytes) -> Any:
         """Return the result out of what came back from elsewhere."""
 
+    def hear(self, data: bytes) -> None:
+        """Take what its performer told on the way; called before its future ends, in order."""
+
 
 # --- Who carries it -----------------------------------------------------------------------------
 
@@ -56,10 +59,12 @@ class Performer(Protocol):
     It may hold what one work made for a later one that is `near`.
     """
 
-    def perform(self, data: bytes) -> bytes:
+    def perform(self, data: bytes, tell: Callable[[bytes], None]) -> bytes:
         """Do the work that `Work.encode` gave, `async def` tasks too, and return the result.
 
         The bytes are what `Work.decode` is given. An error it raises is what the work raised.
+        What it tells meanwhile, on any thread, is what `Work.hear` is given, also when this
+        worker dies or is ended after it told that; once it has returned nothing is told.
         """
 
 
@@ -67,27 +72,32 @@ class Executor(Protocol):
     """Carries work to where it is done; safe to use from several threads.
 
     It is made with its number of slots and, by keyword, `bootstrap`: the import path, as
-    ``module:callable``, of what makes the `Performer` of a worker elsewhere.
+    ``module:callable``, of what makes the `Performer` of a worker elsewhere. What it can is
+    said by its class, so that a run is refused before one is made.
 
     A future ends with what the work returned or raised; with `TimedOutError` or `LimitError`
     when it went past a limit in `keeps`; with `WorkerDiedError` when what did it is gone; with
+    `PluginError` when no worker can be had, which is no fault of the work; with
     `CarriedError` in place of an error that cannot be had here, or that is no `Exception`;
     and with `concurrent.futures.CancelledError` when it was stopped or dropped. A future that
     ended has given its slot back. Callbacks of futures must return at once.
     """
 
+    #: The names of the limits it keeps; it ignores the others.
+    keeps: ClassVar[frozenset[str]]
+    #: Whether work leaves the process, and so must be able to `encode` itself.
+    elsewhere: ClassVar[bool]
+    #: Whether its workers may die without the process that submits, which lives on.
+    isolated: ClassVar[bool]
     #: Works it does at the same time.
     slots: int
-    #: The names of the limits it keeps; it ignores the others.
-    keeps: frozenset[str]
-    #: Whether work leaves the process, and so must be able to `encode` itself.
-    elsewhere: bool
 
     def submit(self, work: Work) -> Future[Any]:
         """Begin the work as soon as a slot is free, first come first served.
 
         Of several free workers it takes the one that last did work with an equal `near`.
-        Raises `UsageError` when it is closed or an open work has that number.
+        Raises `UsageError` when it is closed or an open work has that number, and `RunError`
+        when it can do no more work because of what it could not end.
         """
 
     def stop(self, number: int) -> bool:

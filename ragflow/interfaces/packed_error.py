@@ -6,7 +6,8 @@ nothing. What its constructor was given and its attributes travel where they are
 
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +19,13 @@ from ragflow.interfaces.execution import CarriedError, kinds_of
 _TUPLE, _TIMEDELTA, _DATETIME = 1, 2, 3
 #: Characters and bytes of each thing that travels; more of an error is read by nobody.
 _LONGEST = 1 << 16
+#: Bytes of all attributes together: well below what one frame to another process holds.
+_ATTRIBUTES = 1 << 20
+#: Classes that are named, and letters of each name.
+_MOST_KINDS, _LONGEST_KIND = 64, 1000
+
+#: What a text is to be when it travels: without secrets.
+Masking = Callable[[str], str]
 
 
 class PackedError(msgspec.Struct, frozen=True):
@@ -32,20 +40,76 @@ class PackedError(msgspec.Struct, frozen=True):
     traceback: str
 
 
-def pack(error: BaseException) -> PackedError:
-    """Return the error as plain data; what of it is not plain, or huge, stays behind."""
-    message = _text_of(error)
-    reduced = error.__reduce__()
-    given = reduced[1] if isinstance(reduced, tuple) and isinstance(reduced[1], tuple) else ()
-    attributes = {str(name): _packed(value) for name, value in vars(error).items()}
-    lines = traceback.format_exception(error)
+def pack(error: BaseException, masked: Masking = str) -> PackedError:
+    """Return the error as plain data, with what `masked` makes of each text of it.
+
+    What of it is not plain, is huge, or raises when it is asked for, stays behind.
+    """
+    message = _message_of(error, masked)
     return PackedError(
-        kinds=kinds_of(type(error)),
+        kinds=_kinds_of(error),
         message=message,
-        arguments=_packed(given) or _packed((message,)) or b"",
-        attributes={name: data for name, data in attributes.items() if data is not None},
-        traceback=_text("".join(lines)[-_LONGEST:]),
+        arguments=_packed(_arguments_of(error), masked) or _packed((message,), masked) or b"",
+        attributes=_attributes_of(error, masked),
+        traceback=_traceback_of(error, masked),
     )
+
+
+def escaped(text: str) -> str:
+    """Return a text that any encoding to UTF-8 takes: halves of characters are written out."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+# --- What is asked of an error; all of it may be a user's code ------------------------------------
+
+
+def _message_of(error: BaseException, masked: Masking) -> str:
+    try:
+        return escaped(masked(str(error)))[:_LONGEST]
+    except Exception:  # noqa: BLE001 - whatever a user's __str__ raises, the error must travel
+        return "(it cannot be shown)"
+
+
+def _kinds_of(error: BaseException) -> tuple[str, ...]:
+    try:
+        kinds = kinds_of(type(error))[:_MOST_KINDS]
+        return tuple(escaped(kind)[:_LONGEST_KIND] for kind in kinds)
+    except Exception:  # noqa: BLE001 - a metaclass may answer with anything
+        return ("builtins:Exception",)
+
+
+def _arguments_of(error: BaseException) -> tuple[Any, ...]:
+    """Return what the constructor was given."""
+    with suppress(Exception):
+        reduced = error.__reduce__()
+        if isinstance(reduced, tuple) and isinstance(reduced[1], tuple):
+            return reduced[1]
+    with suppress(Exception):
+        return tuple(error.args)
+    return ()
+
+
+def _attributes_of(error: BaseException, masked: Masking) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    left = _ATTRIBUTES
+    with suppress(Exception):
+        for name, value in list(vars(error).items()):
+            data = _packed(value, masked)
+            if data is None or len(name) + len(data) > left:
+                continue
+            left -= len(name) + len(data)
+            found[escaped(name)] = data
+    return found
+
+
+def _traceback_of(error: BaseException, masked: Masking) -> str:
+    try:
+        return escaped(masked("".join(traceback.format_exception(error))))[-_LONGEST:]
+    except Exception:  # noqa: BLE001 - as of the message
+        return ""
+
+
+# --- As it was ----------------------------------------------------------------------------------
 
 
 def rebuild(packed: PackedError) -> Exception:
@@ -58,7 +122,8 @@ def rebuild(packed: PackedError) -> Exception:
     if error is None:
         name = packed.kinds[0].rpartition(":")[2] if packed.kinds else "an error"
         error = CarriedError(f"{name}: {packed.message}", kinds=packed.kinds)
-    error.add_note(f"in the worker:\n{packed.traceback}")
+    with suppress(Exception):  # its notes may be no list, and its class may say how one is added
+        error.add_note(f"in the worker:\n{packed.traceback}")
     return error
 
 
@@ -103,30 +168,36 @@ def _bare(kind: type[Exception], given: Sequence[Any]) -> Exception:
 # --- Plain values -------------------------------------------------------------------------------
 
 
-def _packed(value: Any) -> bytes | None:
+def _packed(value: Any, masked: Masking) -> bytes | None:
     try:
-        data = msgspec.msgpack.encode(_plain(value))
-    except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError):
+        data = msgspec.msgpack.encode(_plain(value, masked))
+    except Exception:  # noqa: BLE001 - the value is a user's, and so is what it does when asked
         return None
     return data if len(data) <= _LONGEST else None
 
 
-def _plain(value: Any) -> Any:
-    if value is None or isinstance(value, bool | bytes):
+def _plain(value: Any, masked: Masking) -> Any:
+    if value is None or isinstance(value, bool):
         return value
-    for scalar in (int, float, str):  # a StrEnum or numpy.float64 goes as the plain value it is
+    if isinstance(value, str | bytes | list | tuple | Mapping) and len(value) > _LONGEST:
+        raise ValueError("it is too long")
+    if isinstance(value, bytes):
+        return value
+    for scalar in (int, float):  # an IntEnum or numpy.float64 goes as the plain value it is
         if isinstance(value, scalar):
             return scalar(value)
+    if isinstance(value, str):
+        return masked(str(value))
     if isinstance(value, timedelta):
         return Ext(_TIMEDELTA, _encoded([value.days, value.seconds, value.microseconds]))
     if isinstance(value, datetime):
         return Ext(_DATETIME, value.isoformat().encode())
     if isinstance(value, tuple):
-        return Ext(_TUPLE, _encoded([_plain(each) for each in value]))
+        return Ext(_TUPLE, _encoded([_plain(each, masked) for each in value]))
     if isinstance(value, list):
-        return [_plain(each) for each in value]
+        return [_plain(each, masked) for each in value]
     if isinstance(value, Mapping):
-        return {_plain(name): _plain(each) for name, each in value.items()}
+        return {_plain(name, masked): _plain(each, masked) for name, each in value.items()}
     raise TypeError(type(value).__name__)
 
 
@@ -147,14 +218,3 @@ def _extended(code: int, data: memoryview) -> Any:
     if code == _TUPLE:
         return tuple(_unpacked(data))
     raise ValueError(f"extension {code} is unknown")
-
-
-def _text_of(error: BaseException) -> str:
-    try:
-        return _text(str(error)[:_LONGEST])
-    except Exception:  # noqa: BLE001 - whatever a user's __str__ raises, the error must travel
-        return "(it cannot be shown)"
-
-
-def _text(value: str) -> str:
-    return value.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -4,12 +4,12 @@ A target is an end. So is a task over items that nothing follows: it writes no r
 ledger knows for which owners it is done, and with what.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import datetime
 
 from ragflow.core.node import Node
-from ragflow.core.records import EndNow, Generation, Instance
+from ragflow.core.records import EndNow, Generation, Instance, OwnerView
 from ragflow.core.shapes import Shape
 from ragflow.core.states import GenerationState, OwnerState
 from ragflow.errors import BusyError, RunError
@@ -32,7 +32,12 @@ def where(node: Node, instance: Instance) -> tuple[str, str]:
     """Return the target and place of an end."""
     if node.shape is Shape.TARGET:
         return node.task.target, node.parameters[node.task.place]
-    return TASK, f"{node.name} of {instance.identity.hex()}"
+    return TASK, f"{node.name}{_of(instance)}"
+
+
+def _of(instance: Instance) -> str:
+    """Return how the place of every task of an instance ends."""
+    return f" of {instance.identity.hex()}"
 
 
 def choose_ends(store: MetadataStore, instance: Instance, request: Request) -> dict[str, Chosen]:
@@ -109,16 +114,13 @@ def publish(
     before_writing: Callable[[], None],
     noted: Callable[[str], None],
 ) -> None:
-    """Switch to generations that are whole; what failed for now keeps the old one serving."""
+    """Switch to generations that are whole; whatever they would lose keeps the old one serving."""
     for node in request.graph.ends:
         choice = chosen[node.name]
         if choice.replaces is not None:
-            failed = store.ledger.owners(choice.generation.id, state=OwnerState.FAILED)
-            if next(iter(failed), None) is not None:
-                noted(
-                    f"{node.end}: not switched yet, some documents could not be read; "
-                    "run it again with --accept"
-                )
+            lacking = _lacking(store, instance, request, node, choice)
+            if lacking is not None:
+                noted(f"{node.end}: not switched yet, {lacking}")
                 continue
             before_writing()
             check_alone(store, instance, choice.replaces, choice.generation.space)
@@ -129,6 +131,70 @@ def publish(
             except BusyError:
                 continue  # who writes now, or the next run, clears up
             clear_retired(store, node.task.target, open_target(node.task.target))
+
+
+def _lacking(
+    store: MetadataStore, instance: Instance, request: Request, node: Node, choice: Chosen
+) -> str | None:
+    """Say what a generation lacks to replace the one that serves, if anything."""
+    if request.is_partial:
+        return "this run did not look at everything; run all of it with --accept"
+    failed = store.ledger.owners(choice.generation.id, state=OwnerState.FAILED)
+    if next(iter(failed), None) is not None:
+        return "some documents could not be read; run it again with --accept"
+    lost = _lost(store, instance, request.graph.nodes[node.origin], choice)
+    if not lost:
+        return None
+    return (
+        f"it would lose {lost:,} {'document' if lost == 1 else 'documents'} that failed; mend "
+        f"{'it' if lost == 1 else 'them'} or discard the dead letters, and run it with --accept"
+    )
+
+
+def _lost(store: MetadataStore, instance: Instance, origin: Node, choice: Chosen) -> int:
+    """Return how many owners hold rows in what serves, and failed for good in what replaces it.
+
+    Those that somebody gave up are not counted, nor those that failed before, too. A group that
+    is not there at all may be where a document belongs that failed.
+    """
+    assert choice.replaces is not None
+    letters = {letter.id for letter in store.dead_letters.list(instance=instance.name)}
+    if not letters:
+        return 0
+
+    def views(generation: Generation) -> Iterator[OwnerView]:
+        for view in store.ledger.owners(generation.id):
+            if (view.instance, view.source) == (instance.name, origin.source):
+                yield view
+
+    failed: set[str] = set()
+    there: set[str] = set()
+    is_grouping = origin.shape is Shape.GROUPING
+    for view in views(choice.generation):
+        if is_grouping:
+            there.add(view.key)
+        if view.state is OwnerState.HELD_BACK and view.dead_letter in letters and not view.chunks:
+            failed.add(view.key)
+    if not failed and not is_grouping:
+        return 0
+    return sum(
+        view.key in failed or (is_grouping and view.key not in there)
+        for view in views(choice.replaces)
+        if view.chunks
+    )
+
+
+def forget_tasks(store: MetadataStore, instance: Instance, request: Request) -> None:
+    """Forget tasks that are no end any more, with their dead letters.
+
+    They were renamed, something follows them now, or a run went no further. To be called by
+    a run that looked at everything.
+    """
+    ends = {where(node, instance)[1] for node in request.graph.leaves}
+    for generation in store.generations.places(TASK):
+        if generation.place.endswith(_of(instance)) and generation.place not in ends:
+            store.ledger.forget_generation(generation.id)
+            store.generations.forget(generation)
 
 
 def row_count(store: MetadataStore, instance: Instance, chosen: Mapping[str, Chosen]) -> int:

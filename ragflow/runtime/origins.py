@@ -22,6 +22,7 @@ from ragflow.scheduling.moves import Moves
 from ragflow.scheduling.policies import policy_of
 from ragflow.scheduling.shell import Shell, verdicts
 from ragflow.scheduling.surroundings import Surroundings
+from ragflow.scheduling.totals import Totals
 from ragflow.scheduling.walk import Ground
 
 #: Owners removed in one commit.
@@ -58,6 +59,8 @@ class Permissions(msgspec.Struct, frozen=True):
     released: Sequence[str]
     #: Keys of the only owners to look at; none for all.
     only: frozenset[str] = frozenset()
+    #: Whether owners or tasks are left out: nothing is deleted then.
+    is_partial: bool = False
     #: Those of them that some source lists; filled while sources are listed.
     found: set[str] = msgspec.field(default_factory=set)
     #: Whether what is unchanged is done again, too.
@@ -100,21 +103,46 @@ def process(
             surroundings.totals.count_untouched({} if permissions.is_again else counts)
         if is_source:
             permissions.listed(counts)
+        over = {name: _standing(counts, permissions) for name in _tasks(origin)}
         busy = permissions.is_again or any(
             counts.get(k) for k in ("added", "modified", "stale", "deleted")
         )
         if committer is not None and busy:
             permissions.before_writing()
-        over: Mapping[str, Verdict] = {}
         if busy or origin.gatherings:
-            over = _stream(
+            came = _stream(
                 origin, surroundings, ledger, listing, committer=committer, permissions=permissions
             )
-        if committer is not None and is_source and ledger.locator(instance, name) != place:
+            for task, verdict in came.items():
+                over[task] = _both(verdict, over.get(task, Verdict()))
+        is_whole = committer is not None and is_source and not permissions.is_partial
+        if is_whole and ledger.locator(instance, name) != place:
             ledger.set_locator(instance, name, place)
         return over
     finally:
         listing.close()
+
+
+def _tasks(origin: Origin) -> list[str]:
+    """Return the tasks below an origin, and its ends."""
+    return [node.name for node in origin.graph.members(origin.node.name) if node != origin.node]
+
+
+def _standing(counts: Mapping[str, int], permissions: Permissions) -> Verdict:
+    """Return how the owners stand that a run finds nothing to do for, at every task alike.
+
+    What failed before and is held back has failed for whoever looks at a task as a whole.
+    """
+    if permissions.is_again or permissions.only:
+        return Verdict()  # they are looked at themselves, or not at all
+    skipped, failed = counts.get("skipped", 0), counts.get("held_back", 0)
+    return Verdict(counts.get("unchanged", 0) - skipped - failed, skipped, failed)
+
+
+def _both(one: Verdict, other: Verdict) -> Verdict:
+    return Verdict(
+        one.succeeded + other.succeeded, one.skipped + other.skipped, one.failed + other.failed
+    )
 
 
 def _guard_place(
@@ -141,8 +169,11 @@ def check_sources(
     """Return the sources that the ledger knows and the pipeline no longer has.
 
     Refuses to go on while one of them has documents, unless deletions are allowed; groups
-    that nothing makes any more may always go.
+    that nothing makes any more may always go. A run that leaves out owners or tasks knows of
+    none.
     """
+    if permissions.is_partial:
+        return []
     has = {node.source for node in graph.nodes.values() if node.origin == node.name}
     gone = [name for name in ledger.sources(instance) if name not in has]
     named = [repr(name) if name else "the unnamed source" for name in gone if not is_group(name)]
@@ -157,14 +188,21 @@ def check_sources(
 
 
 def clear_sources(
-    gone: Sequence[str], surroundings: Surroundings, ledger: Ledger, committer: Committer
+    gone: Sequence[str],
+    surroundings: Surroundings,
+    ledger: Ledger,
+    committer: Committer | None,
 ) -> None:
-    """Delete every row of the owners of sources that the pipeline no longer has."""
+    """Delete every row of the owners of sources that the pipeline no longer has.
+
+    Without a committer only count.
+    """
     for name in gone:
         listing = ledger.listing(surroundings.instance, name, [])
         try:
             removals = list(listing.deleted())
-            _remove(removals, committer, surroundings)
+            if committer is not None:
+                _remove(removals, committer, surroundings)
             if not is_group(name):
                 surroundings.totals.deleted += len(removals)
         finally:
@@ -204,7 +242,7 @@ def _stream(
     stage = Items(
         surroundings,
         ground,
-        _changes(origin, listing, permissions),
+        _changes(origin, listing, permissions, totals=surroundings.totals),
         source=origin.source,
         name=origin.node.source,
         ends=origin.ends,
@@ -222,31 +260,49 @@ def _stream(
         surroundings.totals.deleted += len(gone) - moves.claimed
     if committer is not None:
         _remove(gone, committer, surroundings)
-    return {**verdicts(shell.state, ground.nodes), **stage.served()}
+    over = {**verdicts(shell.state, ground.nodes), **stage.served()}
+    unread = Verdict(failed=stage.unread)  # no task was asked about those
+    read = Verdict(succeeded=max(0, listing.counts().get("listed", 0) - stage.unread))
+    return {origin.node.name: _both(read, unread)} | {
+        name: _both(verdict, unread) for name, verdict in over.items()
+    }
 
 
 def _gone(origin: Origin, listing: Listing, permissions: Permissions) -> list[OwnerRemoval]:
     """Return the owners that are gone; none where nobody can tell."""
-    if permissions.only:
+    if permissions.is_partial:
         return []
     if isinstance(origin.source, Gathering) and not origin.source.is_complete:
         return []  # who failed may be the one who was in that group
     return list(listing.deleted())
 
 
-def _changes(origin: Origin, listing: Listing, permissions: Permissions) -> Iterator[OwnerChange]:
+def _changes(
+    origin: Origin, listing: Listing, permissions: Permissions, *, totals: Totals
+) -> Iterator[OwnerChange]:
     """Yield the owners to work on; those with nothing to do where groups, or people, want them."""
     changes: Iterator[OwnerChange] = listing.changes()
     if permissions.is_again:
-        again = (
-            msgspec.structs.replace(change, change=Change.STALE) for change in listing.unchanged()
-        )
-        changes = chain(changes, again)
+        is_counted = origin.node.shape is Shape.SOURCE and not permissions.only
+        changes = chain(changes, _again(origin, listing, totals if is_counted else None))
     elif origin.gatherings:
         changes = chain(changes, listing.unchanged())
     if permissions.only:
         return (change for change in changes if change.key in permissions.only)
     return changes
+
+
+def _again(origin: Origin, listing: Listing, totals: Totals | None) -> Iterator[OwnerChange]:
+    """Yield the owners with nothing to do as ones to do again, but not those given up."""
+    for change in listing.unchanged():
+        ends = change.ends.values()
+        if not ends or not all(end.is_discarded for end in ends):
+            yield msgspec.structs.replace(change, change=Change.STALE)
+            continue
+        if totals is not None:
+            totals.count(Change.UNCHANGED.value)
+        if origin.gatherings:  # its groups must know that it is missing
+            yield change
 
 
 def check_found(permissions: Permissions) -> None:

@@ -5,7 +5,13 @@ from typing import Any
 from ragflow.interfaces.orchestration import Observer
 from ragflow.runtime.ends import ends_of, imagine
 from ragflow.runtime.home import Home
-from ragflow.runtime.origins import Permissions, check_found, process
+from ragflow.runtime.origins import (
+    Permissions,
+    check_found,
+    check_sources,
+    clear_sources,
+    process,
+)
 from ragflow.runtime.request import Request
 from ragflow.runtime.summary import plan_summary
 from ragflow.runtime.work import Work
@@ -41,8 +47,10 @@ def plan(home: Home, request: Request, observer: Observer | None = None) -> dict
             before_writing=lambda: None,
             released=work.released(),
             only=frozenset(request.how.only),
+            is_partial=request.is_partial,
             is_again=request.how.force or request.how.since is not None,
         )
+        gone = check_sources(graph, work.store.ledger, work.instance, permissions)
         called = call_steps(steps_for_items(graph), define(graph, {}), Called(), surroundings)
         called.check()
         fingerprints = {name: value.fingerprint for name, value in called.values.items()}
@@ -52,6 +60,7 @@ def plan(home: Home, request: Request, observer: Observer | None = None) -> dict
         for origin in work.origins(definitions, called, chosen, surroundings, over):
             over.update(process(origin, surroundings, work.store.ledger, None, permissions))
         check_found(permissions)
+        clear_sources(gone, surroundings, work.store.ledger, None)
     work.store.flush()
     summary = plan_summary(work.instance.name, graph, work.totals)
     work.observer.ended(summary)

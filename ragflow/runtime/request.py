@@ -18,10 +18,10 @@ class How(msgspec.Struct, frozen=True, kw_only=True):
     accept: bool = False
     #: Whether to wait for what somebody else holds.
     wait: bool = False
-    #: Owners that may fail before the run does: a number, judged as it happens, or a
-    #: percentage of all that are listed, ``"2%"``, judged at the end.
+    #: Owners that may fail before the run does: a number, judged as it happens and at the
+    #: end, or a percentage of all that are listed, ``"2%"``, judged at the end.
     max_failed: int | str | None = None
-    #: The last task to be called; what is below it is left as it is.
+    #: The last task to be called; what is below it is left as it is, so nothing is deleted.
     until: str | None = None
     #: Keys of the only owners to look at; nothing is deleted then.
     only: tuple[str, ...] = ()
@@ -56,6 +56,11 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     #: Most calls at the same time; None for what there is room for.
     limit: int | None = None
     how: How = How()
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether owners or tasks are left out: nobody can tell then what is gone, or whole."""
+        return bool(self.how.only) or self.how.until is not None
 
 
 def percentage(text: str) -> float:

@@ -1,7 +1,7 @@
 """How is one run carried out, from the request to its summary?"""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from ragflow.core.parameters import plainly
@@ -9,6 +9,7 @@ from ragflow.core.shapes import Shape
 from ragflow.core.states import RunState
 from ragflow.errors import (
     GuardError,
+    HomeError,
     LeaseLostError,
     RagflowError,
     RunCancelled,
@@ -16,7 +17,14 @@ from ragflow.errors import (
     SourceError,
 )
 from ragflow.interfaces.orchestration import Ledger, Observer
-from ragflow.runtime.ends import choose_ends, hold_targets, place_of, publish, row_count
+from ragflow.runtime.ends import (
+    choose_ends,
+    forget_tasks,
+    hold_targets,
+    place_of,
+    publish,
+    row_count,
+)
 from ragflow.runtime.generations import Chosen
 from ragflow.runtime.home import Home
 from ragflow.runtime.origins import (
@@ -37,6 +45,9 @@ from ragflow.scheduling.owners import sentence_of
 from ragflow.scheduling.steps import Called, call_steps, early_steps, late_steps
 from ragflow.scheduling.surroundings import Surroundings
 from ragflow.scheduling.transitions.policy import DEATHS
+
+#: After these nothing more is called: the run is another's, was stopped or was refused.
+_AT_ONCE = (LeaseLostError, RunCancelled, HomeError, GuardError)
 
 
 def run(home: Home, request: Request, observer: Observer | None = None) -> dict[str, Any]:
@@ -116,7 +127,7 @@ def _acquit(work: Work) -> None:
 
 def _carry_out(work: Work) -> dict[str, Any]:
     store, graph = work.store, work.request.graph
-    failure: SourceError | None = None
+    failure: Exception | None = None
     chosen = choose_ends(store, work.instance, work.request)
     with ExitStack() as holds:
         places, committer = _committer(work, chosen)
@@ -130,6 +141,7 @@ def _carry_out(work: Work) -> dict[str, Any]:
             before_writing=hold,
             released=work.released(),
             only=frozenset(work.request.how.only),
+            is_partial=work.request.is_partial,
             is_again=work.request.how.force or work.request.how.since is not None,
         )
         gone = check_sources(graph, store.ledger, work.instance, permissions)
@@ -150,24 +162,23 @@ def _carry_out(work: Work) -> dict[str, Any]:
                 permissions=permissions,
                 over=over,
             )
+            failure = failure or _too_many(work)
             if failure is None:
                 check_found(permissions)
-            if failure is None and gone:
-                hold()
-                clear_sources(gone, surroundings, store.ledger, committer)
-            if failure is None:
+                if gone:
+                    hold()
+                    clear_sources(gone, surroundings, store.ledger, committer)
                 _publish(work, chosen, hold)
-        called = call_steps(late_steps(graph), definitions, called, surroundings, over)
-        if failure is not None:
-            raise failure
-        called.check()
+        with _raising(failure):
+            called = call_steps(late_steps(graph), definitions, called, surroundings, over)
+            called.check()
     work.ended()
-    _check_failures(work)
-    failed = work.totals.failed
+    # What a step was blocked by is said by now; that it was is said here.
+    is_lacking = work.totals.failed or called.has_failed
     return run_summary(
         run=work.run,
         instance=work.instance.name,
-        state=RunState.SUCCEEDED_WITH_FAILURES if failed else RunState.SUCCEEDED,
+        state=RunState.SUCCEEDED_WITH_FAILURES if is_lacking else RunState.SUCCEEDED,
         graph=graph,
         totals=work.totals,
         rows=row_count(store, work.instance, chosen),
@@ -183,23 +194,43 @@ def _process_all(
     committer: Committer,
     permissions: Permissions,
     over: dict[str, Verdict],
-) -> SourceError | None:
-    """Process every origin; return why one could not be listed, the others being done.
+) -> Exception | None:
+    """Process every origin; return the first error that ends the run.
 
-    What waits for a failure is called before the run ends with it. Groups are left as they
-    are then: nobody knows who would be in them. `over` is told what became of whole tasks.
+    What waits for a failure is called before the run ends with it. Where a source could not be
+    listed the others are done, and groups left as they are: nobody knows who would be in them.
+    `over` is told what became of whole tasks.
     """
-    failure: SourceError | None = None
+    failure: Exception | None = None
+    is_over = False
     for origin in origins:
         try:
-            if failure is None or origin.node.shape is not Shape.GROUPING:
+            if not is_over and (failure is None or origin.node.shape is not Shape.GROUPING):
                 over.update(process(origin, surroundings, ledger, committer, permissions))
                 continue
+        except _AT_ONCE:
+            raise
         except SourceError as error:
             failure = failure or error
+        except Exception as error:  # noqa: BLE001 - it is raised once the late steps were called
+            failure, is_over = failure or error, True
         members = origin.graph.members(origin.node.name)
         over.update({node.name: Verdict(failed=1) for node in members})
     return failure
+
+
+@contextmanager
+def _raising(failure: Exception | None) -> Iterator[None]:
+    """Raise an error at the end of the block, rather than what goes wrong in it."""
+    try:
+        yield
+    except _AT_ONCE:
+        raise
+    except Exception:
+        if failure is None:
+            raise
+    if failure is not None:
+        raise failure
 
 
 def _publish(work: Work, chosen: Mapping[str, Chosen], hold: Callable[[], None]) -> None:
@@ -212,6 +243,8 @@ def _publish(work: Work, chosen: Mapping[str, Chosen], hold: Callable[[], None])
         before_writing=hold,
         noted=work.observer.noted,
     )
+    if not work.request.is_partial:
+        forget_tasks(work.store, work.instance, work.request)
 
 
 def _committer(work: Work, chosen: Mapping[str, Chosen]) -> tuple[dict[int, Place], Committer]:
@@ -241,14 +274,16 @@ def _committer(work: Work, chosen: Mapping[str, Chosen]) -> tuple[dict[int, Plac
 
 def _hold(work: Work, places: Mapping[int, Place], holds: ExitStack) -> None:
     owner = f"run {work.run} of {work.instance.name}"
-    hold_targets(
-        work.store,
-        places,
-        holds,
-        owner=owner,
-        wait=work.request.how.wait,
-        check=work.check_lease,
-    )
+    with ExitStack() as taken:  # all of them or none
+        hold_targets(
+            work.store,
+            places,
+            taken,
+            owner=owner,
+            wait=work.request.how.wait,
+            check=work.check_lease,
+        )
+        holds.enter_context(taken.pop_all())
 
 
 def _not_begun(work: Work) -> dict[str, Verdict]:
@@ -257,15 +292,21 @@ def _not_begun(work: Work) -> dict[str, Verdict]:
     return {node.name: Verdict(failed=1) for node in nodes if node.origin}
 
 
-def _check_failures(work: Work) -> None:
-    """Let the run fail where more failed than may, as a share of all that were listed."""
-    most = work.request.how.max_failed
+def _too_many(work: Work) -> RunError | None:
+    """Return why the run fails where more failed than may: a number, or a share of all listed."""
+    most, failed = work.request.how.max_failed, work.totals.failed
     listed = sum(work.totals.documents.values())
-    if isinstance(most, str) and work.totals.failed > listed * percentage(most) / 100:
-        raise RunError(
-            f"{work.totals.failed} of {listed} failed, more than {most}",
-            hint="see `ragflow dead-letters list`; what succeeded is in the index",
-        )
+    if most is None:
+        return None
+    if isinstance(most, int):
+        is_past, said = failed > most, f"{failed} failed, more than the {most} that may"
+    else:
+        is_past = failed > listed * percentage(most) / 100
+        said = f"{failed} of {listed} failed, more than {most}"
+    if not is_past:
+        return None
+    hint = "see `ragflow dead-letters list`; what succeeded is in the index"
+    return RunError(said, hint=hint)
 
 
 def _refuse(error: GuardError) -> None:
@@ -277,7 +318,7 @@ def _once(call: Callable[[], None]) -> Callable[[], None]:
 
     def calling() -> None:
         if not done:
-            done.append(True)
             call()
+            done.append(True)
 
     return calling

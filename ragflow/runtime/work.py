@@ -13,7 +13,7 @@ from ragflow.core.records import FailedAttempt, Instance
 from ragflow.core.run_records import Lease
 from ragflow.core.shapes import Shape
 from ragflow.core.states import RunState
-from ragflow.errors import SkipDocument
+from ragflow.errors import RagflowError, RunError, SkipDocument
 from ragflow.interfaces.orchestration import MetadataStore, Observer, Source
 from ragflow.runtime.ends import end_now
 from ragflow.runtime.generations import Chosen
@@ -60,15 +60,18 @@ class Work:
         #: What lets it write; None in a plan.
         self.lease: Lease | None = None
         self.seconds = {"total": 0.0, "start": 0.0}
+        self._masks = Masks()
 
     @contextmanager
     def surroundings(
         self, serve: Callable[[Sequence[Served]], Written] | None
     ) -> Iterator[Surroundings]:
-        """Open executors and resources as they are needed; close them whatever happens."""
-        workers = Workers(self.home.workers())
-        masks = Masks()
-        resources = OpenResources(masks.over(resolve), self._opened)
+        """Open executors and resources as they are needed; close them whatever happens.
+
+        What is raised within says no secret that a resource of this process was told.
+        """
+        workers = Workers(self.home.workers(), self.request.graph)
+        resources = OpenResources(self._masks.over(resolve), self._opened)
         run = self.run
         hearing = ExitStack()
         try:
@@ -84,20 +87,25 @@ class Work:
                 clock=self.home.clock,
                 totals=self.totals,
                 room=self._room(workers),
-                serve=serve,
+                serve=None if serve is None else self._masking(serve),
                 progress=lambda waiting: self.observer.progressed(self.totals.tasks, waiting),
                 failed=self._failed,
                 noted=self.observer.noted,
                 asked=lambda: None if run is None else self.store.controls.asked(run),
                 entered=self._entered,
                 logged=self._logged,
-                masks=masks,
+                masks=self._masks,
                 elsewhere=Elsewhere(
                     self.request.graph.nodes, self.home.project.root, self.home.folder
                 ),
                 suspects=self._suspects(),
                 fresh=_fresh(self.request),
             )
+        except Exception as error:
+            masked = _without_secrets(error, self._masks)
+            if masked is error:
+                raise
+            raise masked from None
         finally:
             with hearing:
                 workers.close()
@@ -110,6 +118,7 @@ class Work:
         most = self.request.how.max_failed
         return Room(
             slots=workers.slots(),
+            isolated=workers.isolated(),
             limits=limits,
             rates=config.read_rates(),
             limit=self.request.limit,
@@ -163,14 +172,36 @@ class Work:
             key=key,
             part=".".join(map(str, stop.part)) or None,
             reason=reason_of(error),
-            message=sentence_of(error),
-            traceback=traceback_of(error),
+            message=self._masks.masked_cut(sentence_of(error)),
+            traceback=self._masked(traceback_of(error)),
             at=self.home.clock.now(),
             number=attempt.number,
             outcome=attempt.outcome,
             seconds=attempt.seconds,
         )
         self.store.runs.fail([failed])
+
+    def _masked(self, text: str | None) -> str | None:
+        return None if text is None else self._masks.masked_cut(text)
+
+    def _masking(
+        self, serve: Callable[[Sequence[Served]], Written]
+    ) -> Callable[[Sequence[Served]], Written]:
+        """Return the same function; why owners are not served is written without secrets."""
+        return lambda portion: serve([self._without_secrets(each) for each in portion])
+
+    def _without_secrets(self, done: Served) -> Served:
+        if all(end.commit.message is None for end in done.ends):
+            return done
+        ends = []
+        for end in done.ends:
+            commit = msgspec.structs.replace(
+                end.commit,
+                message=self._masked(end.commit.message),
+                traceback=self._masked(end.commit.traceback),
+            )
+            ends.append(msgspec.structs.replace(end, commit=commit))
+        return msgspec.structs.replace(done, ends=ends)
 
     def origins(
         self,
@@ -241,6 +272,21 @@ class Work:
     def ended(self) -> None:
         """Take the time."""
         self.seconds["total"] = self.home.clock.elapsed() - self.begun
+
+
+def _without_secrets(error: Exception, masks: Masks) -> Exception:
+    """Return the error, or what says the same without the secrets in it."""
+    told = sentence_of(error)
+    masked = masks.masked_cut(told)
+    hint = getattr(error, "hint", None)
+    if masked == told and (not isinstance(hint, str) or masks.masked(hint) == hint):
+        return error
+    if not isinstance(error, RagflowError):
+        return RunError(masked)
+    error.args = (masked,)
+    error.hint = None if error.hint is None else masks.masked(error.hint)
+    error.__cause__ = None  # it says the same, in its own words
+    return error
 
 
 def _fresh(request: Request) -> frozenset[str]:

@@ -41,13 +41,14 @@ from ragflow.scheduling.travel import (
     SentResource,
     SentSource,
     SentTask,
+    Told,
     find_code,
     receive_value,
     unpack_parameters,
 )
 from ragflow.secrets import resolve
 
-#: Lines and bytes of them that one assignment brings back; more were no use to anybody.
+#: Lines and letters of them that one assignment tells; more were no use to anybody.
 _MOST_LINES, _MOST_BYTES = 5000, 1 << 20
 #: The worker keeps no memos: that a call is remembered is for the scheduler to say.
 _ANY_KEY = b"key"
@@ -72,12 +73,26 @@ class Worker:
         self._listening.enter_context(listening())
         atexit.register(self.close)
 
-    def perform(self, data: bytes) -> bytes:
+    def perform(self, data: bytes, tell: Callable[[bytes], None]) -> bytes:
         """Call what an assignment says and return an `Answer`, encoded.
 
-        Raises `RunError` where the task cannot be had as the scheduler has it, and
-        `MemoryError`.
+        What calls print and log is told as it comes, each line a `Told`, encoded. An error
+        comes back without the secrets that resources here were told, `RunError` where the
+        task cannot be had as the scheduler has it. Raises `MemoryError`.
         """
+        try:
+            return self._perform(data, tell)
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whoever packs it knows no secrets
+            return msgspec.msgpack.encode(Answer(error=self.packed(error)))
+
+    def packed(self, error: BaseException) -> PackedError:
+        """Return an error as it travels, without secrets."""
+        one = of_one(error) if isinstance(error, SystemExit) else error
+        return pack(one, self._masks.masked)
+
+    def _perform(self, data: bytes, tell: Callable[[bytes], None]) -> bytes:
         assignment = msgspec.msgpack.decode(data, type=Assignment)
         lacks = [
             sent.fingerprint
@@ -88,7 +103,7 @@ class Worker:
         if lacks:
             return msgspec.msgpack.encode(Answer(lacks=lacks))
         node, kind = self._node(assignment.task)
-        return _Performance(self, node, kind, assignment).answer()
+        return _Performance(self, node, kind, assignment, tell).answer()
 
     def _node(self, data: bytes) -> tuple[Node, str]:
         found = self._nodes.get(data)
@@ -165,12 +180,19 @@ class Worker:
 class _Performance:
     """One assignment while it is done."""
 
-    def __init__(self, worker: Worker, node: Node, kind: str, assignment: Assignment) -> None:
+    def __init__(
+        self,
+        worker: Worker,
+        node: Node,
+        kind: str,
+        assignment: Assignment,
+        tell: Callable[[bytes], None],
+    ) -> None:
         self._worker = worker
         self._node = node
         self._kind = kind
         self._assignment = assignment
-        self._lines = Lines()
+        self._lines = Lines(tell)
         self._holds: list[Fingerprint] = []
 
     def answer(self) -> bytes:
@@ -178,19 +200,13 @@ class _Performance:
         error, came = None, []
         outcomes = self._outcomes()
         if isinstance(outcomes, BaseException):
-            error = _packed(outcomes)
+            error = self._worker.packed(outcomes)
         else:
             came = [self._came(place, outcome) for place, outcome in enumerate(outcomes)]
         seconds = self._worker.seconds() - begun
-        answer = Answer(
-            came=came, error=error, held=self._holds, lines=self._lines.kept, seconds=seconds
+        return msgspec.msgpack.encode(
+            Answer(came=came, error=error, held=self._holds, seconds=seconds)
         )
-        data = msgspec.msgpack.encode(answer)
-        output = self._assignment.output
-        if output is not None and len(data) > output and self._lines.kept:
-            # What a task says is no part of what it returns.
-            data = msgspec.msgpack.encode(msgspec.structs.replace(answer, lines=()))
-        return data
 
     def _outcomes(self) -> Sequence[Performed | BaseException] | BaseException:
         """Return what came of each call, or what a batch raised."""
@@ -242,7 +258,7 @@ class _Performance:
 
     def _came(self, place: int, outcome: Performed | BaseException) -> Came:
         if isinstance(outcome, BaseException):
-            return Came(error=_packed(outcome))
+            return Came(error=self._worker.packed(outcome))
         memo = outcome.memo
         assert memo is not None
         output = self._assignment.output
@@ -291,27 +307,25 @@ class Held:
 
 
 class Lines:
-    """What calls of one assignment said, up to a limit, with a last line that says so."""
+    """Tells what calls of one assignment say, up to a limit, with a last line that says so."""
 
-    def __init__(self) -> None:
-        self.kept: list[tuple[str, Line]] = []
+    def __init__(self, tell: Callable[[bytes], None]) -> None:
+        self._tell = tell
+        self._count = 0
         self._size = 0
 
     def add(self, task: str, owner: str, stream: str, level: str | None, text: str) -> None:
-        """Keep a line of an owner's call."""
+        """Tell a line of an owner's call."""
         del task  # there is only one
-        if len(self.kept) > _MOST_LINES or self._size > _MOST_BYTES:
+        if self._count > _MOST_LINES or self._size > _MOST_BYTES:
             return
+        self._count += 1
         self._size += len(text)
         line = Line(stream, level, text)
-        if len(self.kept) == _MOST_LINES or self._size > _MOST_BYTES:
+        if self._count > _MOST_LINES or self._size > _MOST_BYTES:
             self._size = _MOST_BYTES + 1
             line = Line("log", "warning", "what it said after this was dropped")
-        self.kept.append((owner, line))
-
-
-def _packed(error: BaseException) -> PackedError:
-    return pack(of_one(error) if isinstance(error, SystemExit) else error)
+        self._tell(msgspec.msgpack.encode(Told(owner, line)))
 
 
 def _is_by_name(sent: SentInput) -> bool:

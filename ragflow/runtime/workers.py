@@ -7,41 +7,37 @@ from typing import Any
 import msgspec
 
 from ragflow.core.node import Node
+from ragflow.core.options import IN_PROCESS, Options
 from ragflow.core.pipeline_graph import PipelineGraph
 from ragflow.core.shapes import Shape
-from ragflow.errors import PipelineError
+from ragflow.errors import PipelineError, PluginError
 from ragflow.interfaces.execution import Executor
 from ragflow.plugins import find
+from ragflow.scheduling.policies import LOOP
 from ragflow.scheduling.travel import is_elsewhere, stays_because
 
 #: What each worker process calls first.
 BOOTSTRAP = "ragflow.runtime.worker:Worker"
-#: Calls of `async def` tasks under way at the same time.
+#: Calls of `async def` tasks under way at the same time, as the executor ``threads`` has it.
 TOGETHER = 64
+#: What an executor's class says, and of what kind that is.
+_SAID: Mapping[str, type] = {"keeps": frozenset, "elsewhere": bool, "isolated": bool}
 
 
 class Workers(Mapping[str, Executor]):
     """The executors of one run, by name; opened on first use and closed together."""
 
-    def __init__(self, slots: int) -> None:
+    def __init__(self, slots: int, graph: PipelineGraph | None = None) -> None:
+        """Take how many calls run at the same time, and the tasks that are to be called."""
         self._slots = slots
+        self._others = [name for name in executors_of(graph) if name not in IN_PROCESS]
         self._open: dict[str, Executor] = {}
 
     def __getitem__(self, name: str) -> Executor:
         if name not in self._open:
-            self._open[name] = self._make(name)
+            plugin: Any = find("executors", name)
+            self._open[name] = plugin(self._slots, bootstrap=BOOTSTRAP)
         return self._open[name]
-
-    def _make(self, name: str) -> Executor:
-        plugin: Any = find("executors", name)
-        made: Executor
-        if name == "inline":
-            made = plugin(1)
-        elif name == "threads":
-            made = plugin(self._slots, together=TOGETHER)
-        else:
-            made = plugin(self._slots, bootstrap=BOOTSTRAP)
-        return made
 
     def __iter__(self) -> Iterator[str]:
         return iter(list(self._open))
@@ -57,26 +53,55 @@ class Workers(Mapping[str, Executor]):
             self._open = {}
 
     def slots(self) -> dict[str, int]:
-        """Return how many calls each executor has room for at a time."""
-        return {
-            "inline": 1,
-            "threads": self._slots,
-            "loop": TOGETHER,
-            "processes": self._slots,
-        }
+        """Return how many calls each executor has room for at a time; opens those that say it."""
+        others = {name: self[name].slots for name in self._others}
+        return {"inline": 1, "threads": self._slots, LOOP: TOGETHER, **others}
+
+    def isolated(self) -> frozenset[str]:
+        """Return the executors whose workers may die without this process."""
+        return frozenset(name for name in self._others if said_by(name, "isolated"))
+
+
+def executors_of(graph: PipelineGraph | None) -> list[str]:
+    """Return the names of the executors that a graph's tasks are called by, sorted."""
+    nodes = [] if graph is None else graph.nodes.values()
+    return sorted({node.task.settings.executor for node in nodes if node.task is not None})
+
+
+def said_by(name: str, what: str) -> Any:
+    """Return what the class of an executor says it can, without opening one.
+
+    Raises `PluginError` where there is none of that name, or it does not say it.
+    """
+    said = getattr(find("executors", name), what, None)
+    if not isinstance(said, _SAID[what]):
+        raise PluginError(
+            f"the executor {name!r} does not say {what!r}",
+            hint="its class must, as `ragflow.interfaces.execution.Executor` has it",
+        )
+    return said
 
 
 def settled(graph: PipelineGraph, noted: Callable[[str], None]) -> PipelineGraph:
     """Return the graph with those tasks called in threads that cannot travel to a process.
 
-    Says so of each. Raises `PipelineError` for one with limits that only processes keep.
+    Says so of each. Raises `PipelineError` for a task with limits that its executor does not
+    keep, and `PluginError` for an executor that is not installed.
     """
+    travels = {
+        name: said_by(name, "elsewhere") for name in executors_of(graph) if name not in IN_PROCESS
+    }
     shapes = (Shape.ITEM, Shape.BATCH, Shape.GROUP, Shape.STEP)
     reasons = {
         node.name: why
         for node in graph.shaped(*shapes)
-        if is_elsewhere(node) and (why := stays_because(node)) is not None
+        if is_elsewhere(node)
+        and travels[node.task.settings.executor]
+        and (why := stays_because(node)) is not None
     }
+    for node in graph.nodes.values():
+        if node.task is not None and is_elsewhere(node) and node.name not in reasons:
+            _check_limits(node)
     if not reasons:
         return graph
     nodes = []
@@ -89,14 +114,34 @@ def settled(graph: PipelineGraph, noted: Callable[[str], None]) -> PipelineGraph
     return PipelineGraph(graph.pipeline, nodes)
 
 
-def _in_threads(node: Node, why: str) -> Node:
-    options = node.task.settings
-    limits = {
-        "memory_limit": options.memory_limit is not None,
-        "output_limit": options.output_limit is not None,
-        "network=False": not options.network,
+def _check_limits(node: Node) -> None:
+    options: Options = node.task.settings
+    keeps = said_by(options.executor, "keeps")
+    limits = _limits(options)
+    if said_by(options.executor, "isolated"):  # of others the scheduler keeps the time
+        limits["timeout"] = ("seconds", options.timeout.attempt is not None)
+    for name, (limit, is_stated) in limits.items():
+        if is_stated and limit not in keeps:
+            raise PipelineError(
+                f"the task {node.name!r} has {name}, which the executor {options.executor!r} "
+                "cannot keep here",
+                hint=f"it keeps {', '.join(sorted(keeps)) or 'no limit'}; leave {name} out, or "
+                "choose another executor",
+            )
+
+
+def _limits(options: Options) -> dict[str, tuple[str, bool]]:
+    """Return the limits by the option that states them: what executors call it, and if it is."""
+    return {
+        "memory_limit": ("memory", options.memory_limit is not None),
+        "output_limit": ("output", options.output_limit is not None),
+        "network=False": ("network", not options.network),
     }
-    stated = next((name for name, is_stated in limits.items() if is_stated), None)
+
+
+def _in_threads(node: Node, why: str) -> Node:
+    limits = _limits(node.task.settings)
+    stated = next((name for name, (_, is_stated) in limits.items() if is_stated), None)
     if stated is not None:
         raise PipelineError(
             f"the task {node.name!r} has {stated}, which is kept in another process only, where it "

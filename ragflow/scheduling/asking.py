@@ -10,21 +10,34 @@ from ragflow.scheduling.owners import ContentChangedError
 from ragflow.scheduling.stage import Expansion, Stage
 from ragflow.scheduling.surroundings import Surroundings
 from ragflow.scheduling.transitions.commands import Answer, Expand, Settle
-from ragflow.scheduling.transitions.events import Asked, Event, Restarted
+from ragflow.scheduling.transitions.events import Asked, Event
 from ragflow.scheduling.walk import Outcome
 
 
 class Asker:
     """Expands tasks over owners, asks memos for many at once, and hands back what came out."""
 
-    def __init__(self, stage: Stage, surroundings: Surroundings, kinds: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        surroundings: Surroundings,
+        kinds: Mapping[str, str],
+        *,
+        round_of: Callable[[int], int | None],
+        restart: Callable[[int], None],
+    ) -> None:
         self._stage = stage
+        # Tells in which round an owner is, None for one that is gone: what was asked or said of
+        # another round is no longer its.
+        self._round_of = round_of
+        self._restart = restart
         self._s = surroundings
         self._kinds = kinds
         # Tasks whose memos are not asked: somebody wants them done again.
         self._fresh = surroundings.fresh
         self._waiting: list[Expand] = []
-        self._expansions: dict[tuple[int, int], Expansion] = {}
+        # By owner, round and task.
+        self._expansions: dict[tuple[int, int, int], Expansion] = {}
         #: Calls the core knows, by key.
         self.calls: dict[Hashable, Call] = {}
 
@@ -39,16 +52,18 @@ class Asker:
         waiting, self._waiting = self._waiting, []
         found: list[tuple[Expand, list[Call]]] = []
         for command in waiting:
-            try:
-                calls = self._stage.calls(command.owner, command.task)
-            except ContentChangedError:
-                self._stage.restart(command.owner)
-                tell(Restarted(self._now(), command.owner, command.round))
-            else:
-                found.append((command, calls))
+            if self._round_of(command.owner) == command.round:
+                try:
+                    found.append((command, self._stage.calls(command.owner, command.task)))
+                except ContentChangedError:
+                    self._restart(command.owner)
         memos = self._memos(call for _, calls in found for call in calls)
         for command, calls in found:
-            tell(self._asked(command, calls, memos))
+            if self._round_of(command.owner) == command.round:
+                try:
+                    tell(self._asked(command, calls, memos))
+                except ContentChangedError:
+                    self._restart(command.owner)
         return True
 
     def _memos(self, calls: Any) -> dict[Fingerprint, bytes]:
@@ -83,7 +98,7 @@ class Asker:
         if memoized:
             self._s.totals.tasks[calls[0].node.name].memoized += memoized
         if keys:
-            self._expansions[command.owner, command.task] = expansion
+            self._expansions[command.owner, command.round, command.task] = expansion
         else:
             self._settle(command.owner, command.task, expansion)
         return Asked(
@@ -111,14 +126,18 @@ class Asker:
         else:
             assert result is not None
             outcome = result
-        for owner, _round, task, part in command.waiters:
-            expansion = self._expansions[owner, task]
-            expansion.outcomes[expansion.places[part]] = outcome
+        for owner, round_, task, part in command.waiters:
+            expansion = self._expansions.get((owner, round_, task))
+            if expansion is not None:  # else it began anew since the core said so
+                expansion.outcomes[expansion.places[part]] = outcome
 
     def settle(self, command: Settle) -> None:
         """Hand a stage what came of all calls of a task over an owner."""
-        expansion = self._expansions.pop((command.owner, command.task))
-        self._settle(command.owner, command.task, expansion)
+        round_ = self._round_of(command.owner)
+        if round_ is not None:
+            expansion = self._expansions.pop((command.owner, round_, command.task), None)
+            if expansion is not None:
+                self._settle(command.owner, command.task, expansion)
 
     def _settle(self, owner: int, task: int, expansion: Expansion) -> None:
         outcomes = [each for each in expansion.outcomes if each is not None]
@@ -126,8 +145,8 @@ class Asker:
 
     def forget(self, owner: int) -> None:
         """Forget what was asked for an owner that is gone or begins anew."""
-        for task in range(len(self._stage.nodes)):
-            self._expansions.pop((owner, task), None)
+        for place in [place for place in self._expansions if place[0] == owner]:
+            del self._expansions[place]
 
     def _now(self) -> float:
         return self._s.clock.elapsed()

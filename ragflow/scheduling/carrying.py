@@ -22,7 +22,7 @@ from ragflow.scheduling.datum import Datum
 from ragflow.scheduling.elsewhere import Elsewhere
 from ragflow.scheduling.printing import Logged, Masks, Speaker
 from ragflow.scheduling.resources import OpenResources
-from ragflow.scheduling.travel import HELD, Answer, Assignment, Came, SentCall
+from ragflow.scheduling.travel import HELD, Answer, Assignment, Came, SentCall, Told
 
 
 class Brought(msgspec.Struct, frozen=True):
@@ -131,8 +131,6 @@ class Carried:
         if answer.lacks:
             self._lacks |= set(answer.lacks)
             return Lacking()
-        for owner, line in answer.lines:
-            self._logged(self.node.name, owner, line.stream, line.level, line.text)
         if answer.error is not None:
             raise rebuild(answer.error)
         self._elsewhere.hold(answer.held)
@@ -140,6 +138,12 @@ class Carried:
             self._outcome(call, came) for call, came in zip(self._calls, answer.came, strict=True)
         ]
         return Brought(outcomes, answer.seconds)
+
+    def hear(self, data: bytes) -> None:
+        """Take a line that a call printed or logged in a worker."""
+        told = msgspec.msgpack.decode(data, type=Told)
+        line = told.line
+        self._logged(self.node.name, told.owner, line.stream, line.level, line.text)
 
     def _outcome(self, call: Call, came: Came) -> Performed | Exception:
         if came.error is not None:
@@ -176,6 +180,10 @@ class Fetching:
         raise NotImplementedError
 
     def decode(self, data: bytes) -> Any:
+        """Refuse, for the same reason."""
+        raise NotImplementedError
+
+    def hear(self, data: bytes) -> None:
         """Refuse, for the same reason."""
         raise NotImplementedError
 

@@ -6,7 +6,7 @@ the next run, to the same rows.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -81,6 +81,9 @@ class Committer:
         self._places = dict(places)
         # Finds the place of a generation that this run does not write.
         self._elsewhere = elsewhere
+        # The intents of portions that were begun and not committed: one that is written again
+        # writes the same rows.
+        self._begun: dict[Hashable, int] = {}
 
     def serve(self, portion: Sequence[Served]) -> Written:
         """Write what these owners came to; durable when it returns."""
@@ -107,7 +110,8 @@ class Committer:
                     )
                 )
             commits.append(msgspec.structs.replace(served.commit, ends=ends))
-        return self._write(work, commits, [])
+        name = tuple((served.commit.source, served.commit.key) for served in portion)
+        return self._write(work, commits, [], name)
 
     def remove(self, removals: Sequence[OwnerRemoval]) -> Written:
         """Delete every row of owners that are gone, wherever they hold one.
@@ -122,19 +126,22 @@ class Committer:
                 continue  # the generation itself was forgotten, and its rows with it
             for rows in self._ledger.held(number, [r.owner for r in removals]).values():
                 work[number].deletes.extend(sorted(rows))
-        return self._write(work, [], removals)
+        return self._write(work, [], removals, tuple(removal.owner for removal in removals))
 
     def _write(
         self,
         work: Mapping[int, "_Work"],
         commits: Sequence[OwnerCommit],
         removals: Sequence[OwnerRemoval],
+        name: Hashable,
     ) -> Written:
         busy = {number: each for number, each in work.items() if each}
         intent = None
         if busy:
-            intents = [each.intent(number) for number, each in busy.items()]
-            intent = self._ledger.intend(intents, self._instance)
+            intent = self._begun.get(name)
+            if intent is None:
+                intents = [each.intent(number) for number, each in busy.items()]
+                intent = self._begun[name] = self._ledger.intend(intents, self._instance)
         upserted = deleted = 0
         for number, each in busy.items():
             place = self._places[number]
@@ -143,6 +150,7 @@ class Committer:
             upserted += len(each.upserts)
             deleted += len(each.deletes)
         self._ledger.commit(self._instance, self._run, commits, removals, intent)
+        self._begun.pop(name, None)
         return Written(upserted, deleted)
 
 

@@ -11,38 +11,25 @@ from concurrent.futures import CancelledError, Future
 from functools import partial
 from typing import Any
 
-import msgspec
-
 from ragflow.core.faults import fault_of
 from ragflow.core.records import Loaded
 from ragflow.core.retry import Fault, FaultKind
-from ragflow.core.run_records import OpenAssignment
 from ragflow.errors import PipelineError, PluginError, RunError, SkipDocument
-from ragflow.interfaces.execution import Limits, WorkerDiedError, out_of_time
+from ragflow.interfaces.execution import WorkerDiedError, out_of_time
 from ragflow.scheduling.calls import Call, Performed, Stop
-from ragflow.scheduling.carrying import Brought, Carried, Fetching, Lacking
+from ragflow.scheduling.carrying import Brought, Lacking
+from ragflow.scheduling.fencing import Fenceable
+from ragflow.scheduling.held import Held, Packer
 from ragflow.scheduling.owners import ContentChangedError, ends_the_run, of_one
-from ragflow.scheduling.policies import LOOP, executor_of
-from ragflow.scheduling.stage import Stage, name_of_load
+from ragflow.scheduling.stage import Stage
 from ragflow.scheduling.surroundings import Attempt, Surroundings
 from ragflow.scheduling.transitions.commands import Answer, Open
-from ragflow.scheduling.transitions.events import Died, Ended, Event, Result, Skipped
+from ragflow.scheduling.transitions.events import Died, Ended, Event, Fenced, Result, Skipped
 from ragflow.scheduling.transitions.policy import Policy
 from ragflow.scheduling.transitions.state import LOAD
 
 #: The thing a worker made of a call, or why it made nothing.
 Came = Performed | Loaded | Stop
-
-
-class _Held(msgspec.Struct):
-    """One open assignment."""
-
-    command: Open
-    executor: str
-    work: Any
-    #: By call: the task, the owner's key and the part, for people.
-    names: Sequence[tuple[str, str, tuple[int, ...]]]
-    row: OpenAssignment
 
 
 class Holding:
@@ -63,17 +50,15 @@ class Holding:
         self._stage = stage
         self._s = surroundings
         self._policy = policy
-        self._kinds = kinds
-        # Numbers of the stages before, so that none is given twice in a run.
-        self._before = surroundings.numbers.given
+        self._packer = Packer(stage, surroundings, policy, kinds)
         self._post = post
         self._tell = tell
         # Ends the run for an error that is no owner's.
         self._give_up = give_up
         # Told the key of a call whose owner is not what it was taken for.
         self._changed = changed
-        self._opening: list[_Held] = []
-        self._open: dict[int, _Held] = {}
+        self._opening: list[Held] = []
+        self._open: dict[int, Held] = {}
         self._closing: list[int] = []
         self._handing = threading.Lock()
         # Failed attempts, by key of the call.
@@ -85,58 +70,8 @@ class Holding:
 
     def open(self, command: Open, calls: Sequence[Call]) -> None:
         """Let an assignment wait to be written down, with others."""
-        self._opening.append(
-            self._load(command) if command.task == LOAD else self._call(command, calls)
-        )
-
-    def _load(self, command: Open) -> _Held:
-        numbers = [key[1] for key in command.keys]  # type: ignore[index]
-        names = [(self._stage.origin, self._stage.key(number), ()) for number in numbers]
-        loads = [self._stage.loading(number) for number in numbers]
-        work = Fetching(self._number(command), loads, names[0][1], self._s.clock)
-        ids = [(key, name_of_load(self._stage.origin, key)) for _, key, _ in names]
-        row = OpenAssignment(
-            number=work.number, task=self._stage.origin, calls=ids, alone=command.is_alone
-        )
-        return _Held(command, "threads", work, names, row)
-
-    def _call(self, command: Open, calls: Sequence[Call]) -> _Held:
-        node = calls[0].node
-        where = executor_of(node)
-        work = Carried(
-            self._number(command),
-            calls,
-            self._kinds[node.name],
-            self._limits(node, where),
-            resources=self._s.resources,
-            clock=self._s.clock,
-            elsewhere=self._s.elsewhere,
-            logged=self._s.logged,
-            masks=self._s.masks,
-        )
-        names = [(node.name, call.owner, call.path) for call in calls]
-        row = OpenAssignment(
-            number=work.number,
-            task=node.name,
-            calls=[(call.owner, call.ticket) for call in calls],
-            alone=command.is_alone or (len(calls) == 1 and where in self._s.room.isolated),
-        )
-        return _Held(command, "threads" if where == LOOP else where, work, names, row)
-
-    def _limits(self, node: Any, where: str) -> Limits:
-        options = node.task.settings
-        attempt = options.timeout.attempt
-        # Where a worker may have to be started first, only its executor knows when it began;
-        # elsewhere the core keeps the time, and stops an assignment whose deadline has come.
-        seconds = None
-        if attempt is not None and where in self._s.room.isolated:
-            seconds = attempt.total_seconds()
-        return Limits(seconds, options.memory_limit, options.output_limit, options.network)
-
-    def _number(self, command: Open) -> int:
-        number = self._before + command.assignment
-        self._s.numbers.given = max(self._s.numbers.given, number)
-        return number
+        over = partial(self._post, self._over_at_last, command.assignment)
+        self._opening.append(self._packer.pack(command, calls, over))
 
     def hand_over(self) -> None:
         """Write down what waits to be, then hand it to the workers."""
@@ -155,7 +90,7 @@ class Holding:
         written = self._s.assignments.open(self._s.run, [held.row for held in opening])
         written.add_done_callback(partial(self._opened, opening))
 
-    def _opened(self, opening: Sequence[_Held], written: Future[None]) -> None:
+    def _opened(self, opening: Sequence[Held], written: Future[None]) -> None:
         """Hand over what is written down, in the thread that wrote: the loop is not waited for."""
         if written.exception() is not None:
             self._post(self._unopened, opening, written.exception())
@@ -164,12 +99,12 @@ class Holding:
         else:
             self._begin(opening)
 
-    def _unopened(self, opening: Sequence[_Held], error: BaseException) -> None:
+    def _unopened(self, opening: Sequence[Held], error: BaseException) -> None:
         self._give_up(error)
         for held in opening:
             self._tell(Died(self._s.clock.elapsed(), held.command.assignment))
 
-    def _begin(self, opening: Sequence[_Held]) -> None:
+    def _begin(self, opening: Sequence[Held]) -> None:
         for held in opening:
             with self._handing:
                 if held.work.number not in self._open:
@@ -184,39 +119,61 @@ class Holding:
     # Stopped
 
     def stop(self, assignment: int) -> None:
-        """End an assignment whose time is over, or whose outcome nobody wants any more."""
-        number = self._before + assignment
+        """End an assignment whose outcome nobody wants any more; does not wait for its end."""
+        number = self._packer.number(assignment)
         with self._handing:  # either it is not handed over any more, or it can be stopped
             held = self._open.pop(number, None)
         if held is None:
             return
+        executor = self._s.executors[held.executor]
+        is_reached = held.executor in self._s.room.isolated or held.work.is_async
+        if is_reached:  # it may take a moment until it is over
+            threading.Thread(target=executor.stop, args=(number,), daemon=True).start()
+        else:
+            if isinstance(held.work, Fenceable):
+                held.work.is_fenced = True
+            is_reached = executor.stop(number)
         self._closing.append(number)
-        stopped = self._s.executors[held.executor].stop(number)
-        node = None if held.command.task == LOAD else self._stage.nodes[held.command.task]
-        limit = None if node is None else node.task.settings.timeout.attempt
-        if limit is None:
+        if not is_reached and isinstance(held.work, Fenceable):
+            self._tell(Fenced(self._s.clock.elapsed(), assignment))
+        self._record_timeout(held, goes_on=not is_reached)
+
+    def _record_timeout(self, held: Held, *, goes_on: bool) -> None:
+        """Record the attempt of an assignment that was stopped because its time was over."""
+        if held.command.task == LOAD:
             return
-        error = out_of_time(limit.total_seconds(), goes_on=not stopped)
-        if not stopped:
+        limits = self._stage.nodes[held.command.task].task.settings.timeout
+        took = self._s.clock.elapsed() - held.opened_at
+        if limits.attempt is None or took < limits.attempt.total_seconds():
+            return  # no time was left for it in all, which is said of the call
+        error = out_of_time(limits.attempt.total_seconds(), goes_on=goes_on)
+        if goes_on:
             told = "its thread cannot be ended and goes on, what it returns is dropped"
             error.args = (f"{error}; {told}",)
         for key, (task, owner, part) in zip(held.command.keys, held.names, strict=True):
-            self._failed(key, Stop(task, part, error), owner, "timeout", limit.total_seconds())
+            self._failed(key, Stop(task, part, error), owner, "timeout", took)
+
+    def _over_at_last(self, assignment: int) -> None:
+        """Hear that a thread came to its end which went on after its call was given up."""
+        self._tell(Ended(self._s.clock.elapsed(), assignment, ()))
 
     # Back
 
-    def back(self, held: _Held, future: Future[Any]) -> None:
+    def back(self, held: Held, future: Future[Any]) -> None:
         """Take what a worker brought back, or that it is lost."""
         at, number = self._s.clock.elapsed(), held.work.number
-        if _is_lacking(future):
+        if number in self._open and _is_lacking(future):
             self._begin([held])  # again, with what its worker does not hold
             return
-        is_open = self._open.pop(number, None) is not None
-        if is_open:
-            self._closing.append(number)
+        if self._open.pop(number, None) is None:
+            # It was closed: what it made is true, and the core hears only that it is over.
+            self.remember_unheard(held, future)
+            if not (isinstance(held.work, Fenceable) and held.work.is_fenced):
+                self._tell(Ended(at, held.command.assignment, ()))
+            return
+        self._closing.append(number)
         if future.cancelled():
-            if is_open:
-                self._tell(Died(at, held.command.assignment))
+            self._tell(Died(at, held.command.assignment))
             return
         error = future.exception()
         if isinstance(error, CancelledError):
@@ -236,7 +193,7 @@ class Holding:
             return
         self._brought(held, future.result())
 
-    def _died(self, held: _Held, error: WorkerDiedError) -> None:
+    def _died(self, held: Held, error: WorkerDiedError) -> None:
         for key, (task, owner, part) in zip(held.command.keys, held.names, strict=True):
             self._failed(key, Stop(task, part, error), owner, "died")
         if self._s.assignments is not None and self._s.run is not None:
@@ -244,7 +201,7 @@ class Holding:
             self._closing.remove(held.work.number)
         self._tell(Died(self._s.clock.elapsed(), held.command.assignment))
 
-    def _failed_whole(self, held: _Held, error: BaseException) -> None:
+    def _failed_whole(self, held: Held, error: BaseException) -> None:
         """Take that a batch, or what its task needs opened, failed for all its calls."""
         if ends_the_run(error):
             self._give_up(error)
@@ -258,7 +215,7 @@ class Holding:
                 self.came[key] = stop
         self._tell(Ended(self._s.clock.elapsed(), held.command.assignment, (), fault))
 
-    def _brought(self, held: _Held, brought: Brought) -> None:
+    def _brought(self, held: Held, brought: Brought) -> None:
         results: list[Result] = []
         ran = 0
         for place, outcome in enumerate(brought.outcomes):
@@ -281,7 +238,7 @@ class Holding:
         at = self._s.clock.elapsed()
         self._tell(Ended(at, held.command.assignment, tuple(results), seconds=brought.seconds))
 
-    def _acquit(self, held: _Held, results: Sequence[Result]) -> None:
+    def _acquit(self, held: Held, results: Sequence[Result]) -> None:
         """Forget the deaths of calls that were suspects and came back."""
         names = [name for _, name in held.row.calls]
         innocent = [
@@ -294,7 +251,7 @@ class Holding:
         if innocent and self._s.assignments is not None:
             self._s.assignments.clear(self._s.instance, innocent)
 
-    def _raised(self, held: _Held, place: int, error: BaseException) -> Result:
+    def _raised(self, held: Held, place: int, error: BaseException) -> Result:
         key = held.command.keys[place]
         task, owner, part = held.names[place]
         if ends_the_run(error):
@@ -312,7 +269,7 @@ class Holding:
         self._failed(key, stop, owner, _outcome(fault))
         return fault
 
-    def _fault(self, held: _Held, error: BaseException) -> Fault:
+    def _fault(self, held: Held, error: BaseException) -> Fault:
         task = held.command.task
         policy = self._policy.load if task == LOAD else self._policy.tasks[task]
         assert policy is not None
@@ -341,7 +298,7 @@ class Holding:
         if performed.memo is not None and isinstance(key, bytes):
             self._s.memos.put(key, performed.memo, task=task)
 
-    def remember_unheard(self, held: _Held, future: Future[Any]) -> None:
+    def remember_unheard(self, held: Held, future: Future[Any]) -> None:
         """Remember what a worker computed though the run is over."""
         if future.cancelled() or future.exception() is not None:
             return

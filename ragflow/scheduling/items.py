@@ -11,7 +11,9 @@ from ragflow.core.node import Node
 from ragflow.core.records import EndNow, Loaded, OwnerChange
 from ragflow.core.shapes import Shape
 from ragflow.core.states import Change, OwnerState
+from ragflow.errors import SkipDocument
 from ragflow.incremental.encoding import normal
+from ragflow.incremental.fingerprint import fingerprint_plain
 from ragflow.interfaces.orchestration import Source
 from ragflow.scheduling.calls import Call, Counted, Stop
 from ragflow.scheduling.commits import Served
@@ -32,7 +34,7 @@ from ragflow.scheduling.owners import (
     unread,
 )
 from ragflow.scheduling.rows import WantedRow, wanted_rows
-from ragflow.scheduling.stage import Entering, name_of_load
+from ragflow.scheduling.stage import Entering
 from ragflow.scheduling.surroundings import Attempt, Surroundings
 from ragflow.scheduling.transitions.events import Begin
 from ragflow.scheduling.walk import Walk
@@ -41,7 +43,7 @@ from ragflow.scheduling.walk import Walk
 class _OnWay:
     """One owner on its way."""
 
-    __slots__ = ("change", "done", "failure", "loaded", "owner", "walk")
+    __slots__ = ("change", "done", "failure", "has_failed", "loaded", "owner", "walk")
 
     def __init__(self, change: OwnerChange) -> None:
         self.change = change
@@ -52,6 +54,7 @@ class _OnWay:
         self.walk: Walk | None = None
         #: What it came to.
         self.done: Served | None = None
+        self.has_failed = False
 
 
 class Items:
@@ -90,6 +93,8 @@ class Items:
         self._counted = counted
         self._is_again = is_again
         self._verdicts = {name: [0, 0, 0] for name in ends}
+        #: Owners that could not be read in this run.
+        self.unread = 0
         # Values that are in memory already need no worker to fetch them.
         self._is_at_hand = getattr(source, "is_at_hand", False)
         self._numbers = iter(range(1 << 62))
@@ -107,7 +112,7 @@ class Items:
             begin = self._begin(entering)
             suspect = None
             if begin is Begin.LOAD and self._s.suspects:
-                suspect = self._s.suspects.get(name_of_load(self.origin, change.key))
+                suspect = self._s.suspects.get(self.load_name(number))
             return Entering(number, change.size or 0, begin, suspect)
         return None
 
@@ -163,6 +168,11 @@ class Items:
 
     # Loads
 
+    def load_name(self, owner: int) -> Fingerprint:
+        """Return what the load of an owner is known by: of one token, in every run."""
+        change = self._on_way[owner].change
+        return fingerprint_plain([self.origin, change.key, change.token.hex()])
+
     def loading(self, owner: int) -> Callable[[], Loaded]:
         """Return what loads an owner; called on a worker."""
         return self._loading(self._on_way[owner].change)
@@ -211,7 +221,9 @@ class Items:
 
     def refuses(self, owner: int, call: Call) -> Stop | None:
         """Say why a call that no memo answers is not begun, if it is not."""
-        if self._s.serve is None and call.node.task.settings.plan == "count":
+        # What nothing follows is done for its own sake, and a plan does nothing.
+        is_priced = call.node.task.settings.plan == "count" or call.node.name in self._targets
+        if self._s.serve is None and is_priced:
             self._s.totals.count_call(call.node.name, call.ticket)
             return Stop(call.node.name, call.path, Counted())
         unknown = stopped_before(self._on_way[owner].change)
@@ -247,14 +259,18 @@ class Items:
                 self._arrive(entering)
         assert entering.done is not None
         rows = sum(len(end.rows or ()) for end in entering.done.ends)
-        return rows, self._has_failed(entering.done)
+        return rows, entering.has_failed
 
     def _arrive_unread(self, entering: _OnWay) -> None:
         stop = entering.failure
         assert stop is not None
         if self._gatherings is not None:
             self._gatherings.miss(stop, entering.change.key)
-        done = unread(self._name, entering.change, list(self._ends.values()), stop, self._now())
+        # One with nothing to do is not tried: it stands as it stood.
+        is_tried = entering.change.change is not Change.UNCHANGED
+        ends = list(self._ends.values()) if is_tried else []
+        done = unread(self._name, entering.change, ends, stop, self._now())
+        self.unread += is_tried and not isinstance(stop.error, SkipDocument)
         self._finish(entering, done, gathered=stop)
 
     def _arrive(self, entering: _OnWay) -> None:
@@ -315,6 +331,7 @@ class Items:
         self._take_verdicts(done)
         change = entering.change
         word = ended_as(change, done, gathered)
+        entering.has_failed = word == "failed"
         if change.change is Change.UNCHANGED:  # counted when it was listed, walked for groups
             if word == "failed" and self._counted:
                 self._s.totals.count(word, instead_of=standing_of(change))
@@ -345,9 +362,6 @@ class Items:
 
     def _now(self) -> datetime:
         return self._s.clock.now()
-
-    def _has_failed(self, done: Served) -> bool:
-        return any(end.rows is None for end in done.ends) and self._s.serve is not None
 
     def commit(self, owners: Sequence[int]) -> Callable[[], Any] | None:
         """Return what writes these owners; None in a plan, and for what was walked for groups."""

@@ -28,10 +28,15 @@ from ragflow.errors import (
     UsageError,
 )
 from ragflow.incremental.fingerprint import fingerprint_input
+from ragflow.interfaces.packed_error import escaped
 from ragflow.scheduling.calls import Counted, Stop
 from ragflow.scheduling.commits import Served, ServedEnd, kept_rows, no_rows
 from ragflow.scheduling.datum import Datum
+from ragflow.scheduling.printing import CUT
 from ragflow.scheduling.rows import WantedRow
+
+#: Letters that are kept of a message, and of a traceback its last.
+_LONGEST, _LONGEST_TRACEBACK = 2000, 8000
 
 
 class ContentChangedError(RagflowError):
@@ -125,11 +130,17 @@ def find_owner(
     waiting = {
         node: end
         for node, end in ends.items()
-        if is_again or not _stands(change, end, source_input)
+        if (is_again and not _is_discarded(change, end)) or not _stands(change, end, source_input)
     }
     if change.change is Change.UNCHANGED:
         waiting = {}  # walked only to be gathered
     return Owner(source, change, content, metadata, source_input, waiting, rebuilding or not ends)
+
+
+def _is_discarded(change: OwnerChange, end: EndNow) -> bool:
+    """Tell whether somebody gave an owner up at an end, until its content changes."""
+    standing = change.ends.get(end.generation)
+    return standing is not None and standing.is_discarded
 
 
 def _stands(change: OwnerChange, end: EndNow, source_input: Fingerprint) -> bool:
@@ -270,6 +281,8 @@ def _stopped(end: EndNow, stop: Stop, standing: EndStanding | None, now: datetim
     if isinstance(error, SkipDocument):
         return no_rows(_end(end, OwnerState.SKIPPED, requirement=error.requirement, **facts))
     facts["traceback"] = traceback_of(error)
+    if facts["reason"] == "poison":
+        facts["call"] = getattr(error, "call", None)
     if not fault_of(error, Retry(), now=now).is_tried_later:
         return kept_rows(_end(end, OwnerState.HELD_BACK, **facts))
     tries = 1 if standing is None else standing.tries + 1
@@ -292,9 +305,20 @@ def reason_of(error: BaseException) -> str:
 
 
 def sentence_of(error: BaseException) -> str:
-    """Return one sentence a person understands, without class names where we wrote it."""
+    """Return one sentence a person understands, without class names where we wrote it.
+
+    It can be written anywhere, and is cut where it is longer than anybody reads.
+    """
+    try:
+        told = escaped(_sentence(error))
+    except Exception:  # noqa: BLE001 - a user's __str__ may raise anything
+        return f"{type(error).__name__}: (it cannot be shown)"
+    return told if len(told) <= _LONGEST else told[: _LONGEST - len(CUT)] + CUT
+
+
+def _sentence(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
-        told = error.strerror.lower()
+        told = str(error.strerror).lower()
         if isinstance(error.filename, str | bytes) and error.filename:
             return f"{told}: {os.fsdecode(error.filename)}"
         return told
@@ -309,4 +333,7 @@ def traceback_of(error: BaseException) -> str | None:
 
     if isinstance(error, DocumentError):
         return None
-    return "".join(traceback.format_exception(error))[-8000:]
+    try:
+        return escaped("".join(traceback.format_exception(error)))[-_LONGEST_TRACEBACK:]
+    except Exception:  # noqa: BLE001 - as of the sentence
+        return None

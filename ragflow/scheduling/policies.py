@@ -1,6 +1,5 @@
 """What is the core told of the tasks of one stage?"""
 
-import math
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
@@ -16,6 +15,8 @@ from ragflow.scheduling.transitions.policy import Policy, TaskPolicy
 
 #: Seconds the first part of a batch waits for company, where its task does not say.
 LINGER = 2.0
+#: Owners, and bytes of them, that may be on their way at the same time.
+WINDOW_OWNERS, WINDOW_WEIGHT = 1024, 64 << 20
 #: Rows or owners that fill a portion; seconds the first of them waits for it to fill.
 PORTION, PORTION_LINGER = 500, 1.0
 #: The resource that an executor's slots are, and that the limit of one task is.
@@ -34,8 +35,6 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
     #: cpu, memory, gpu and pools.
     limits: Mapping[str, float] = {}
     rates: Mapping[str, Rate] = {}
-    window_owners: int = 1024
-    window_weight: int = 64 << 20
     #: Most calls at the same time; None for what there is room for otherwise.
     limit: int | None = None
     max_failed: int | None = None
@@ -71,8 +70,8 @@ def policy_of(nodes: Sequence[Node], room: Room, *, load: bool) -> Policy:
         load=_loading() if load else None,
         limits=limits,
         rates=rates,
-        window_owners=room.window_owners,
-        window_weight=room.window_weight,
+        window_owners=WINDOW_OWNERS,
+        window_weight=WINDOW_WEIGHT,
         portion=PORTION,
         portion_linger=PORTION_LINGER,
         max_failed=room.max_failed,
@@ -121,7 +120,8 @@ LOOP = "loop"
 def executor_of(node: Node) -> str:
     """Return the name of what runs a task: its executor's, or `LOOP`."""
     options: Options = node.task.settings
-    is_awaited = node.task.signature.is_async and options.executor == "threads"
+    is_awaited = node.task.signature.is_async and node.shape is not Shape.BATCH
+    is_awaited = is_awaited and options.executor == "threads"
     return LOOP if is_awaited else options.executor
 
 
@@ -141,8 +141,3 @@ def _loading() -> TaskPolicy:
 
 def _seconds(time: timedelta | None) -> float | None:
     return None if time is None else time.total_seconds()
-
-
-def cpu_limit(cores: int, workers: int) -> float:
-    """Return how many cores' worth of calls may run: what was asked for, the machine at least."""
-    return float(max(cores, workers)) if workers else math.inf

@@ -9,13 +9,14 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, Self
 
 import msgspec
 
 from ragflow.core.secret_reference import Secret
+from ragflow.interfaces.packed_error import escaped
 
 #: Hears a line: the task, the owner's key, ``out``, ``err`` or ``log``, the level, the text.
 Logged = Callable[[str, str, str, str | None, str], None]
@@ -25,6 +26,8 @@ _LONGEST = 16 * 1024
 #: Secrets shorter than this are words that a text has anyway.
 _SHORTEST_SECRET = 6
 _MASK = "***"
+#: Stands at the end of a text that was cut there.
+CUT = "…"
 
 
 class Line(msgspec.Struct, frozen=True, array_like=True):
@@ -46,6 +49,7 @@ class Masks:
     """
 
     def __init__(self) -> None:
+        self._adding = threading.Lock()
         self._secrets: tuple[str, ...] = ()
 
     def over(self, resolve: Callable[[Secret], str]) -> Callable[[Secret], str]:
@@ -59,10 +63,14 @@ class Masks:
         return resolving
 
     def add(self, secret: str) -> None:
-        """Mask a secret of six letters or more from now on."""
-        if len(secret) >= _SHORTEST_SECRET and secret not in self._secrets:
+        """Mask a secret of six letters or more from now on, as it is and as Python shows it."""
+        if len(secret) < _SHORTEST_SECRET:
+            return
+        spelled = {secret, repr(secret)[1:-1], escaped(secret)}
+        with self._adding:
             # Longest first: one may be the beginning of another.
-            self._secrets = tuple(sorted((*self._secrets, secret), key=len, reverse=True))
+            both = spelled.union(self._secrets)
+            self._secrets = tuple(sorted(both, key=lambda one: (-len(one), one)))
 
     def masked(self, text: str) -> str:
         """Return the text with three stars in place of each secret."""
@@ -70,11 +78,25 @@ class Masks:
             text = text.replace(secret, _MASK)
         return text
 
+    def masked_cut(self, text: str) -> str:
+        """Return a text that was cut, at either end perhaps within a secret, without secrets."""
+        text = self.masked(text)
+        body = text.removesuffix(CUT)
+        mark = text[len(body) :]
+        for secret in self._secrets:
+            for length in range(len(secret) - 1, _SHORTEST_SECRET - 1, -1):
+                if body.endswith(secret[:length]):
+                    body = body[:-length] + _MASK
+                if body.startswith(secret[-length:]):
+                    body = _MASK + body[length:]
+        return body + mark
+
 
 class Speaker:
     """A call while it runs: in its context, what is printed and logged is its own.
 
-    A call that opens threads of its own is heard in them only in a worker process.
+    A call that opens threads of its own is heard in them only in a worker process. What
+    cannot be told is dropped: a call never fails by what it says.
     """
 
     __slots__ = ("_key", "_logged", "_masks", "_rests", "_task", "_token")
@@ -111,12 +133,16 @@ class Speaker:
             self._rests[stream] = rest
         for line in lines:
             if line := _last_shown(line):
-                self._logged(self._task, self._key, stream, None, line)
+                self._tell(stream, None, line)
 
     def log(self, level: str, text: str) -> None:
         """Hear what is logged, and tell of each of its lines."""
         for line in self._masks.masked(text).split("\n"):
-            self._logged(self._task, self._key, "log", level, line)
+            self._tell("log", level, line)
+
+    def _tell(self, stream: str, level: str | None, line: str) -> None:
+        with suppress(Exception):
+            self._logged(self._task, self._key, stream, level, escaped(line))
 
 
 _speaking: ContextVar[Speaker | None] = ContextVar("ragflow_speaking", default=None)
@@ -181,8 +207,10 @@ class _Ears:
         self.cover()
 
     def cover(self) -> None:
-        """Stand before the streams as they are now."""
+        """Stand before the streams as they are now, while anything is to be heard."""
         with self._lock:
+            if not self.count:  # the last run ended since somebody asked
+                return
             for name, stream in (("stdout", "out"), ("stderr", "err")):
                 through = getattr(sys, name)
                 if through is not None and type(through) is not _Tee:

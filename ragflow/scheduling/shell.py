@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from ragflow.core.faults import fault_of
+from ragflow.core.items import Fingerprint
 from ragflow.core.node import Node
 from ragflow.core.options import Timeouts
 from ragflow.core.records import Loaded
@@ -20,7 +21,7 @@ from ragflow.core.run_records import Request
 from ragflow.core.states import RunState, TaskState
 from ragflow.errors import LeaseLostError, RunCancelled
 from ragflow.scheduling.asking import Asker
-from ragflow.scheduling.calls import Stop
+from ragflow.scheduling.calls import Call, Stop
 from ragflow.scheduling.descent import Verdict
 from ragflow.scheduling.holding import Holding
 from ragflow.scheduling.interruption import Interruption, interruptible
@@ -54,7 +55,9 @@ class Shell:
             queue.SimpleQueue()
         )
         self._commands: deque[command.Command] = deque()
-        self._asker = Asker(stage, surroundings, kinds)
+        self._asker = Asker(
+            stage, surroundings, kinds, round_of=self._round_of, restart=self._restart
+        )
         self._holding = Holding(
             stage,
             surroundings,
@@ -65,7 +68,12 @@ class Shell:
             give_up=self._give_up,
             changed=self._changed,
         )
-        self.state: State = new_state(policy, surroundings.clock.elapsed())
+        self.state: State = new_state(
+            policy,
+            surroundings.clock.elapsed(),
+            buckets=surroundings.carried.buckets,
+            failed_owners=surroundings.carried.failed_owners,
+        )
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="ragflow-commits")
         self._failure: BaseException | None = None
         self._has_news = True
@@ -97,6 +105,7 @@ class Shell:
             raise
         finally:
             self._writer.shutdown()
+            self._s.carried.failed_owners = self.state.failed_owners
         self._raise()
 
     def _loop(self, interruption: Interruption) -> None:
@@ -189,6 +198,8 @@ class Shell:
         """Wait for something to happen, no longer than until something falls due."""
         due = next_instant(self.state)
         wait = POLL if due is None else min(POLL, max(0.0, due - self._now()))
+        if has_room(self.state):
+            wait = 0.0  # a portion was let go: others may enter at once
         with suppress(queue.Empty):
             handle, arguments = self._events.get(timeout=wait)
             handle(*arguments)
@@ -223,10 +234,11 @@ class Shell:
         name = self._stage.origin if call is None else call.node.name
         if each.state is TaskState.FAILED:
             timeouts = Timeouts() if call is None else call.node.task.settings.timeout
-            error = reason_to_fail(each.reason, timeouts)
+            error = reason_to_fail(each.reason, timeouts, self._name_of(each, call))
             if error is not None:
                 came = Stop(name, () if call is None else call.path, error)
-            if name in self._s.totals.tasks:
+            # Nobody waits for a call whose owner began anew: it is not what failed.
+            if each.waiters and name in self._s.totals.tasks:
                 self._s.totals.tasks[name].failed += 1
         if isinstance(each.key, tuple):
             for number, *_ in each.waiters:
@@ -236,11 +248,22 @@ class Shell:
             assert not isinstance(came, Loaded)
             self._asker.answer(each, came)
 
+    def _name_of(self, each: command.Answer, call: Call | None) -> Fingerprint:
+        """Return what a call is known by in every run."""
+        if call is not None:
+            return call.ticket
+        known = [number for number, *_ in each.waiters]
+        return self._stage.load_name(known[0]) if known else b""
+
     def _place(self, each: command.Place) -> None:
+        if self._round_of(each.owner) is None:
+            return
         weight, is_walked = self._stage.place(each.owner)
         self._tell(event.Placed(self._now(), each.owner, weight, is_walked))
 
     def _arrive(self, each: command.Arrive) -> None:
+        if self._round_of(each.owner) is None:
+            return
         try:
             rows, has_failed = self._stage.arrive(each.owner, is_unread=each.is_unread)
         except ContentChangedError:
@@ -253,15 +276,21 @@ class Shell:
 
     def _changed(self, key: Hashable) -> None:
         """Begin anew with the owners that wait for a call: they are not what they were."""
-        for number, round_, *_ in list(self.state.calls[key].waiters):
-            owner = self.state.owners.get(number)
-            if owner is not None and owner.round == round_:
+        call = self.state.calls.get(key)
+        for number, round_, *_ in [] if call is None else list(call.waiters):
+            if self._round_of(number) == round_:
                 self._restart(number)
 
+    def _round_of(self, number: int) -> int | None:
+        owner = self.state.owners.get(number)
+        return None if owner is None else owner.round
+
     def _restart(self, number: int) -> None:
-        self._stage.restart(number)
-        self._asker.forget(number)
-        self._tell(event.Restarted(self._now(), number, self.state.owners[number].round))
+        round_ = self._round_of(number)
+        if round_ is not None:
+            self._stage.restart(number)
+            self._asker.forget(number)
+            self._tell(event.Restarted(self._now(), number, round_))
 
     def _commit(self, each: command.Commit) -> None:
         write = self._stage.commit(each.owners)

@@ -8,7 +8,6 @@ import msgspec
 from ragflow.core.items import Fingerprint
 from ragflow.core.node import Node
 from ragflow.core.records import Loaded
-from ragflow.incremental.fingerprint import fingerprint_plain
 from ragflow.scheduling.calls import Call, Stop
 from ragflow.scheduling.transitions.events import Begin
 from ragflow.scheduling.walk import Outcome
@@ -49,6 +48,9 @@ class Stage(Protocol):
 
     def key(self, owner: int) -> str:
         """Return the key of an owner on its way, for people."""
+
+    def load_name(self, owner: int) -> Fingerprint:
+        """Return what the load of an owner is known by: of one content, in every run."""
 
     def loading(self, owner: int) -> Callable[[], Loaded]:
         """Return what loads an owner; called on a worker."""
@@ -93,8 +95,3 @@ class Stage(Protocol):
 
     def drop(self, owner: int) -> None:
         """Forget an owner: the run ends before it is served."""
-
-
-def name_of_load(origin: str, key: str) -> Fingerprint:
-    """Return what the load of an owner is known by, in every run."""
-    return fingerprint_plain([origin, key])

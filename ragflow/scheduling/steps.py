@@ -9,10 +9,11 @@ from typing import Any
 
 import msgspec
 
+from ragflow.core.items import Fingerprint
 from ragflow.core.node import Node
 from ragflow.core.pipeline_graph import PipelineGraph
 from ragflow.core.records import Loaded
-from ragflow.core.rules import Decision, decide
+from ragflow.core.rules import Decision, Rule, decide
 from ragflow.core.shapes import Shape
 from ragflow.errors import RunError, SkipDocument
 from ragflow.incremental.encoding import encode
@@ -81,6 +82,10 @@ class Steps:
         del owner
         return ""
 
+    def load_name(self, owner: int) -> Fingerprint:
+        """Refuse: a run is not loaded."""
+        raise NotImplementedError
+
     def loading(self, owner: int) -> Callable[[], Loaded]:
         """Refuse: a run is not loaded."""
         raise NotImplementedError
@@ -119,8 +124,10 @@ class Steps:
         call = make_call(node, (), inputs, "", self._definitions.tasks[node.name])
         if call.key is None or node.task.settings.memo == "home":
             return call
-        if self._s.run is None:
-            return msgspec.structs.replace(call, key=None)  # a plan remembers no step
+        if self._s.run is None or node.rule is not Rule.ALL_SUCCEEDED:
+            # A plan remembers no step; and what cleans up does so again when its run is taken
+            # up and fails once more.
+            return msgspec.structs.replace(call, key=None)
         # Remembered for its run: never called twice in one, always again in the next.
         run = [self._s.instance.identity, str(self._s.run).encode(), node.name.encode()]
         return msgspec.structs.replace(call, key=fingerprint("step", [*run, call.key]))
@@ -224,7 +231,9 @@ def call_steps(
     if not steps:
         return before
     stage = Steps(steps, definitions, before, surroundings, over or {})
-    policy = policy_of(steps, surroundings.room, load=False)
+    # How many owners failed ends no step: some are there to say so, or to clean up.
+    room = msgspec.structs.replace(surroundings.room, max_failed=None)
+    policy = policy_of(steps, room, load=False)
     Shell(surroundings, policy, stage, definitions.kinds).run()
     return stage.called
 

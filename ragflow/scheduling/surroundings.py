@@ -6,6 +6,7 @@ import msgspec
 
 from ragflow.clock import Clock
 from ragflow.core.items import Fingerprint
+from ragflow.core.rates import Bucket
 from ragflow.core.records import Instance
 from ragflow.core.run_records import Request
 from ragflow.core.states import RunState
@@ -31,11 +32,16 @@ class Attempt(msgspec.Struct, frozen=True):
     seconds: float | None = None
 
 
-class Numbers:
-    """Gives assignments numbers that no other stage of the run gave."""
+class Carried:
+    """What one stage of a run hands on to the next."""
 
     def __init__(self) -> None:
+        #: The highest number given to an assignment: none is given twice in a run.
         self.given = 0
+        #: What is left of each rate, and pauses that services asked for.
+        self.buckets: dict[str, Bucket] = {}
+        #: Owners that failed so far.
+        self.failed_owners = 0
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,12 +75,9 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     suspects: dict[Fingerprint, int] = {}
     #: Tasks whose memos are not asked.
     fresh: frozenset[str] = frozenset()
-    numbers: Numbers = msgspec.field(default_factory=Numbers)
+    carried: Carried = msgspec.field(default_factory=Carried)
     #: Told what calls print and log, on whatever thread they do; with what is masked in it.
     logged: Logged = unheard
     masks: Masks = msgspec.field(default_factory=Masks)
     #: What workers in other processes are sent.
     elsewhere: Elsewhere = msgspec.field(default_factory=Elsewhere)
-    #: Owners and bytes that may be on their way at the same time.
-    window_owners: int = 1024
-    window_bytes: int = 64 << 20

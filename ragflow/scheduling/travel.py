@@ -130,6 +130,13 @@ class Came(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     error: PackedError | None = None
 
 
+class Told(msgspec.Struct, frozen=True):
+    """A line that a call printed or logged, sent as it came."""
+
+    owner: str
+    line: Line
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a worker sends back."""
 
@@ -140,8 +147,6 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     error: PackedError | None = None
     #: What it holds now of what it made or was given.
     held: Sequence[Fingerprint] = ()
-    #: What calls printed and logged, with the owner's key.
-    lines: Sequence[tuple[str, Line]] = ()
     seconds: float = 0.0
 
 

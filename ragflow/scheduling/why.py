@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from ragflow.core.items import Fingerprint
 from ragflow.core.options import Timeouts
 from ragflow.errors import DocumentError, RunError, TimedOutError
 from ragflow.scheduling.transitions.policy import DEATHS
@@ -19,15 +20,27 @@ def reason_to_stop(state: State) -> RunError:
     return RunError("the run could not go on")
 
 
-def reason_to_fail(reason: str | None, timeouts: Timeouts) -> DocumentError | None:
+class PoisonError(DocumentError):
+    """A call killed what it ran in, alone and often enough."""
+
+    code = "poison"
+
+    def __init__(self, call: Fingerprint) -> None:
+        super().__init__(
+            f"what it ran in died {DEATHS} times with nothing else in it",
+            hint="give its task executor='processes' and a memory_limit, or leave this item out; "
+            "`ragflow dead-letters replay` tries it again",
+        )
+        #: What it is known by, in every run.
+        self.call = call
+
+
+def reason_to_fail(
+    reason: str | None, timeouts: Timeouts, call: Fingerprint
+) -> DocumentError | None:
     """Return the error of a call that the core let fail, where that was not the call's own."""
     if reason == "deaths":
-        return DocumentError(
-            f"its worker died {DEATHS} times with nothing else in it",
-            code="poison",
-            hint="it kills what it runs in: give the task executor='processes' and a memory_limit, "
-            "or leave this item out",
-        )
+        return PoisonError(call)
     if reason == "queue":
         return TimedOutError("queue", timeouts.queue or timedelta(0))
     if reason == "total":

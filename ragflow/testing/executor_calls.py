@@ -40,6 +40,8 @@ class Call:
         self.number = number
         self.limits = limits or Limits()
         self.near = near
+        #: What its performer told, where it has one.
+        self.heard: list[bytes] = []
         self.is_async = asyncio.iscoroutinefunction(CALLS[name])
         self._name = name
         self._arguments = arguments
@@ -56,6 +58,10 @@ class Call:
         """Return what the function returned elsewhere."""
         return msgspec.msgpack.decode(data)
 
+    def hear(self, data: bytes) -> None:
+        """Keep what the performer told."""
+        self.heard.append(data)
+
 
 class Performer:
     """Calls functions of this module; holds what `hold` was given."""
@@ -63,9 +69,11 @@ class Performer:
     def __init__(self) -> None:
         self.held: list[str] = []
 
-    def perform(self, data: bytes) -> bytes:
+    def perform(self, data: bytes, tell: Callable[[bytes], None]) -> bytes:
         """Call the function that the data names."""
         name, *arguments = msgspec.msgpack.decode(data)
+        if name == "tell":
+            return _telling(tell, *arguments)
         if name == "hold":
             self.held.append(*arguments)
             return msgspec.msgpack.encode(self.held)
@@ -73,6 +81,29 @@ class Performer:
         return msgspec.msgpack.encode(
             asyncio.run(result) if asyncio.iscoroutine(result) else result
         )
+
+
+def _telling(tell: Callable[[bytes], None], count: int, how: str) -> bytes:
+    """Tell some words from two threads and a fork, then return, die or go on."""
+    if os.fork() == 0:
+        tell(b"of a fork")
+        os._exit(0)
+
+    def tell_beside() -> None:
+        for _ in range(count):
+            tell(b"beside")
+
+    beside = threading.Thread(target=tell_beside)
+    beside.start()
+    for number in range(count):
+        tell(str(number).encode())
+    beside.join()
+    if how == "sleep":
+        time.sleep(600)
+    if how != "return":
+        _die(how)
+    threading.Timer(0.01, tell, (b"too late",)).start()
+    return msgspec.msgpack.encode(count)
 
 
 def bootstrap() -> Performer:
@@ -279,6 +310,7 @@ CALLS: dict[str, Callable[..., Any]] = {
     "speak here": _speak_here,
     "print": _print,
     "hold": _echo,
+    "tell": _echo,
     "loop of": _loop_of,
     "sleep": _sleep,
     "resist": _resist,

@@ -12,6 +12,14 @@ from ragflow.views.tables import came_to_sentence, documents_sentence, summary_t
 #: How many hex digits of a version tell documents apart for people.
 VERSION_DIGITS = 12
 _INDENT = "   "
+#: What became of an attempt that failed.
+_OUTCOMES = {
+    "error": "raised an error",
+    "timeout": "took too long",
+    "died": "its worker died",
+    "limit": "went beyond a limit",
+    "cancelled": "was cancelled",
+}
 
 
 def runs_table(
@@ -72,7 +80,7 @@ def failures_table(attempts: Sequence[FailedAttempt]) -> Table:
             one.key if one.part is None else f"{one.key} (part {one.part})",
             one.task,
             f"{one.number}",
-            one.outcome,
+            _OUTCOMES.get(one.outcome, one.outcome),
             "" if one.seconds is None else duration(one.seconds),
             one.message,
         )

@@ -26,16 +26,22 @@ def test_every_run_makes_a_verified_copy_and_only_the_newest_stay(shell: Shell) 
     with tarfile.open(archive) as kept:
         assert len([member for member in kept if member.isfile()]) == 5
     for day in range(3):
-        (shell.folder / "backups" / f"2001010{day}T000000.tar.gz").touch()
+        (shell.folder / "backups" / f"backup-2001010{day}T000000.tar.gz").touch()
+    (shell.folder / "backups" / "another.tar.gz").touch()
     assert shell.type("run", "backup", "-p", "keep=1").returncode == 0
-    assert len(list(shell.folder.glob("backups/*"))) == 1
+    left = sorted(path.name for path in shell.folder.glob("backups/*"))
+    assert len(left) == 2
+    assert left[0] == "another.tar.gz"
+    assert shell.type("run", "backup", "-p", "keep=-1").returncode == 1
+    assert "another.tar.gz" in {path.name for path in shell.folder.glob("backups/*")}
+    assert len(list(shell.folder.glob("backups/*"))) == 3
     done = shell.type("logs", "2")
     assert "bytes" in done.stdout
 
 
 def test_what_a_failure_left_is_cleaned_up_and_the_run_failed(shell: Shell) -> None:
     (shell.folder / "backups").mkdir()
-    (shell.folder / "backups" / "half.tar.gz.part").touch()
+    (shell.folder / "backups" / "backup-half.tar.gz.part").touch()
     done = shell.type("run", "backup", "-p", "folder=nowhere")
     assert done.returncode == 1
     assert "there is no folder 'nowhere'" in done.stderr

@@ -204,6 +204,8 @@ def test_a_setting_that_says_nothing(project, arguments, error, hint):
         (("documents", "a", "b"), "was given 2 words", "documents COLLECTION"),
         (("documents", "show", "gone.md"), "there is no document 'gone.md'", "lists them"),
         (("show", "99"), "there is no run 99", "the newest is 1"),
+        (("show", f"{2**63}"), f"{2**63} is not in the range", "show --help"),
+        (("dead-letters", "discard", "5"), "there is no dead letter 5", "list` names all"),
         (("collections", "show", "x"), "there is no collection 'x'", "collections: quickstart"),
         (("export", "x"), "there is no collection 'x'", "collections: quickstart"),
         (("graph", "quickstart", "-o", "no/such/folder.svg"), "cannot be written", "that is there"),
@@ -211,3 +213,33 @@ def test_a_setting_that_says_nothing(project, arguments, error, hint):
 )
 def test_a_question_that_has_no_answer(indexed, arguments, error, hint):
     refused(indexed.type(*arguments), 2, error, hint)
+
+
+def typed_in_a_shell(project, end, *arguments):
+    return subprocess.run(
+        ["bash", "-c", f'"$@" {end}', "-", *project.command(*arguments)],
+        cwd=project.folder,
+        env=project.environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_closed_stdin_is_nobody_to_ask(project):
+    (project.folder / "docs" / "bad.txt").write_text("bad")
+    make_strict(project)
+    assert project.type("run", "strict", "-p", "forbidden=bad").returncode == 3
+    done = typed_in_a_shell(project, "<&-", "dead-letters", "discard", "1")
+    refused(done, 2, "nobody is there to ask", "--yes")
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [(">&-", 0), ("2>&-", 0), (">&- 2>&- <&-", 0), ("| true; exit ${PIPESTATUS[0]}", 1)],
+)
+@pytest.mark.parametrize("arguments", [("runs",), ("audit", "--json"), ("runs", "--help")])
+def test_a_closed_stream_is_no_error_worth_a_word(indexed, arguments, end, code):
+    done = typed_in_a_shell(indexed, end, *arguments)
+    assert (done.returncode, done.stderr) == (code, "")

@@ -20,7 +20,7 @@ from contextlib import chdir
 from pathlib import Path
 
 from ragflow.api.pipeline import Pipeline
-from tests.benchmarks.scheduler_pipelines import chain, items
+from tests.benchmarks.scheduler_pipelines import ASKED, chain, idle, items
 
 ITEMS = 10_000
 STEPS = 200
@@ -68,6 +68,7 @@ def main() -> None:
         print(f"round {number + 1} of {given.rounds}", file=sys.stderr)
     report(found)
     growth()
+    idling()
 
 
 def report(found: Mapping[str, list[float]]) -> None:
@@ -86,6 +87,22 @@ def growth() -> None:
     for count in (1_000, 10_000, 100_000):
         cost = (took(items, count) - took(items, 0)) / count * 1e3
         print(f"{cost:8.3f} ms an item in a run of {count:,}")
+
+
+def idling(pause: int = 10) -> None:
+    """Print how much of a core a scheduler uses while it waits."""
+    with tempfile.TemporaryDirectory() as name:
+        (Path(name) / "ragflow.toml").touch()
+        ASKED.append(True)
+        idle.run(pause=0, project=name)
+        begun = time.process_time()
+        idle.run(pause=0, project=name)
+        work = time.process_time() - begun
+        ASKED.clear()
+        begun = time.process_time()
+        idle.run(pause=pause, project=name)
+        used = time.process_time() - begun - work
+    print(f"{used / pause:8.2%} of a core while idle (to be under 1 %)")
 
 
 def took(made: Pipeline, count: int) -> float:

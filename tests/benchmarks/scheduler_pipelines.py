@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ragflow import Item, pipeline, task
+from ragflow import Item, RetryTask, pipeline, seconds, task
 
 
 @task(version="1", per="source")
@@ -24,6 +24,24 @@ def begin() -> int:
 @task(version="1", per="run")
 def step(number: int) -> int:
     return number + 1
+
+
+#: Set once the task that waits has asked to be tried again.
+ASKED: list[bool] = []
+
+
+@task(version="1", per="run")
+def wait(*, pause: int) -> int:
+    if not ASKED:
+        ASKED.append(True)
+        raise RetryTask("not yet", after=seconds(pause))
+    return pause
+
+
+@pipeline
+def idle(pause: int = 10) -> None:
+    """Do nothing but wait for the instant of the next attempt."""
+    wait(pause=pause)
 
 
 @pipeline

@@ -27,8 +27,6 @@ class Letter:
 
     tries: int
     not_before: datetime | None
-    #: None once it is to be tried whatever its token.
-    token: bytes | None
     state: OwnerState
     attempts: int = 1
     is_discarded: bool = False
@@ -67,6 +65,13 @@ class Home:
             for call, key in calls.items():
                 before = self.deaths.get((name, call), (0, 0, ""))
                 self.deaths[name, call] = (before[0] + alone, before[1] + (not alone), key)
+
+    def die_of_a_worker(self, name: str, numbers: list[tuple[int, int]]) -> None:
+        """Nobody else died: it was alone if it held one call, whatever was open beside it."""
+        for number in numbers:
+            calls, _ = self.open[number]
+            self.open[number] = (calls, len(calls) == 1)
+        self.die(name, numbers)
 
     def cut_off(self, name: str, but_not: int) -> None:
         for number, run in self.runs.items():

@@ -45,19 +45,18 @@ class DurabilityMachine(TwoProcesses):
         name=st.sampled_from(NAMES),
         process=st.integers(0, 1),
         is_locked=st.booleans(),
-        force=st.sampled_from([False, False, False, True]),
     )
-    def take(self, name: str, process: int, is_locked: bool, force: bool) -> None:
+    def take(self, name: str, process: int, is_locked: bool) -> None:
         row, now = self.model.leases[name], self.clock.now()
         is_held = row.renewed_at is not None
         lives = is_held and row.renewed_at + LIFETIME > now
         leases, instance = self.stores[process].leases, self.instances[name]
         owner = f"process {process}"
-        if lives and not force and not (is_locked and row.is_locked):
+        if lives and not (is_locked and row.is_locked):
             with pytest.raises(BusyError, match=row.owner):
                 leases.take(instance, owner, is_locked=is_locked)
             return
-        lease = leases.take(instance, owner, is_locked=is_locked, force=force)
+        lease = leases.take(instance, owner, is_locked=is_locked)
         assert lease.epoch == row.epoch + 1
         self.model.events["lease.taken_over"] += is_held
         self.model.leases[name] = Row(lease.epoch, owner, now, is_locked)
@@ -66,7 +65,7 @@ class DurabilityMachine(TwoProcesses):
     @rule(name=st.sampled_from(NAMES), process=st.integers(0, 1))
     def take_over(self, name: str, process: int) -> None:
         self.clock.sleep(31)
-        self.take(name, process, is_locked=False, force=False)
+        self.take(name, process, is_locked=False)
 
     @rule(data=st.data())
     def renew(self, data: st.DataObject) -> None:
@@ -139,6 +138,9 @@ class DurabilityMachine(TwoProcesses):
         if self.is_refused(lease, lambda: store.runs.take_up(number)):
             return
         run = self.model.runs[number]
+        others = [one for one, each in self.model.runs.items() if each.instance != run.instance]
+        with pytest.raises(UsageError, match="not the one that is held"):
+            store.runs.take_up(others[0])
         if run.state is RunState.SUCCEEDED:
             with pytest.raises(UsageError):
                 store.runs.take_up(number)
@@ -210,7 +212,7 @@ class DurabilityMachine(TwoProcesses):
         told = store.assignments.died(run, numbers)
         known = [(run, number) for number in numbers if (run, number) in self.model.open]
         calls = {call for one in known for call in self.model.open[one][0]}
-        self.model.die(name, sorted(known))
+        self.model.die_of_a_worker(name, sorted(known))
         assert {call: (one.alone, one.company) for call, one in told.items()} == {
             call: self.model.deaths[name, call][:2] for call in calls
         }
@@ -276,11 +278,12 @@ class DurabilityMachine(TwoProcesses):
         self.model.seen[place] = token
         before = letters.pop(place, None)
         if state is SUCCEEDED:
+            self.model.events["dead_letter.released"] += before is not None
             return
         is_new = before is None or before.is_discarded
         self.model.events["dead_letter.created"] += is_new
         attempts = 1 if before is None else before.attempts + 1
-        letters[place] = Letter(tries, not_before, token, state, attempts)
+        letters[place] = Letter(tries, not_before, state, attempts)
 
     @rule(data=st.data(), verb=st.sampled_from(["replay", "discard"]), wrong=st.booleans())
     @precondition(lambda self: self.model.letters)
@@ -301,7 +304,7 @@ class DurabilityMachine(TwoProcesses):
             letter.not_before = None
             letter.is_discarded = verb == "discard"
             if verb == "replay":
-                letter.tries, letter.token, letter.state = 0, None, FAILED
+                letter.tries, letter.state = 0, FAILED
                 self.model.forget_deaths(*place)
             else:
                 letter.state = HELD_BACK
@@ -311,8 +314,7 @@ class DurabilityMachine(TwoProcesses):
         self.stores[0].dead_letters.replay(instance=name, actor="mika")
         for (where, key), letter in self.model.letters.items():
             if where == name and not letter.is_discarded:
-                letter.tries, letter.not_before, letter.token = 0, None, None
-                letter.state = FAILED
+                letter.tries, letter.not_before, letter.state = 0, None, FAILED
                 self.model.forget_deaths(where, key)
                 self.model.events["dead_letter.replayed"] += 1
 

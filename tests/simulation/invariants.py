@@ -4,9 +4,9 @@ from math import inf
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ragflow.core.states import RunState, TaskState
-from ragflow.scheduling.transitions.commands import Answer, Command, Open
-from ragflow.scheduling.transitions.events import Arrived, Asked, Event
-from ragflow.scheduling.transitions.policy import DEATHS
+from ragflow.scheduling.transitions.commands import Answer, Command, Commit, Open
+from ragflow.scheduling.transitions.events import Arrived, Asked, Died, Event
+from ragflow.scheduling.transitions.policy import DEATHS, SLOTS
 from ragflow.scheduling.transitions.room import has_room
 from ragflow.scheduling.transitions.state import LOAD, OwnerRun, Phase, State, TaskCount
 from ragflow.scheduling.transitions.step import is_over
@@ -52,7 +52,9 @@ class Watch:
         self.opened: dict[Any, int] = {}
         self.counts = [TaskCount() for _ in range(len(tasks) + 1)]
         self.failed_owners = 0
+        #: Calls that a dead scheduler left, until one of them is known to be harmless to it.
         self.told_suspects: dict[str, None] = {}
+        self.places: dict[Any, TaskState] = {}
         self.tokens = {name: (rate.burst, state.now) for name, rate in state.policy.rates.items()}
 
     def require(self, holds: object, what: str) -> None:
@@ -65,10 +67,12 @@ class Watch:
     def digest(self) -> str:
         """Return everything a stale event must leave as it is."""
         state = self.shell.state
-        policy, now, dropped = state.policy, state.now, state.dropped
+        policy, now, dropped, stopped = state.policy, state.now, state.dropped, state.stopped
         state.policy = state.now = state.dropped = None  # type: ignore[assignment]
+        # What was stopped is forgotten by the next turn in any case.
+        state.stopped = {}
         found = repr(state)
-        state.policy, state.now, state.dropped = policy, now, dropped
+        state.policy, state.now, state.dropped, state.stopped = policy, now, dropped, stopped
         return found
 
     # --- Around a step ------------------------------------------------------------------------
@@ -86,6 +90,10 @@ class Watch:
                 count.failed += event.failed  # type: ignore[union-attr]
         elif kind is Arrived and event.owner in self.shell.state.owners:  # type: ignore[union-attr]
             self.failed_owners += event.has_failed  # type: ignore[union-attr]
+        elif kind is Died:
+            held = self.shell.state.assignments.get(event.assignment)  # type: ignore[union-attr]
+            if held is not None and len(held.keys) == 1:
+                self.told_suspects.pop(held.keys[0], None)  # type: ignore[call-overload]
 
     def after(self, event: Event, commands: list[Command]) -> None:
         """Look at everything."""
@@ -96,7 +104,10 @@ class Watch:
                 self._opened(state, command)  # type: ignore[arg-type]
             elif kind is Answer:
                 self._answered(command)  # type: ignore[arg-type]
-        left = self._calls(state, self._places(state))
+            elif kind is Commit:
+                self._fills(state, command.owners[:-1])  # type: ignore[union-attr]
+        self.places = self._places(state)
+        left = self._calls(state, self.places)
         self._owners(state, left)
         self._held(state)
         if state.counts != self.counts:
@@ -119,13 +130,21 @@ class Watch:
             if tokens < -_SLACK:
                 self.fail(f"the rate {name} is not kept")
             self.tokens[name] = (tokens, state.now)
-        if not policy.is_isolated and any(key in self.told_suspects for key in command.keys):
+        if any(key in self.told_suspects for key in command.keys):
             self.require(command.is_alone, "a suspect is in company")
+
+    def _fills(self, state: State, owners: tuple[int, ...]) -> None:
+        """Hold a portion to its size: without its last owner it is not full."""
+        rows = sum(state.owners[number].rows for number in owners)
+        self.require(max(len(owners), rows) < state.policy.portion, "a portion is too large")
 
     def _answered(self, command: Answer) -> None:
         self.opened.pop(command.key, None)
         if isinstance(command.key, str):
             self.told_suspects.pop(command.key, None)
+        if command.reason in ("queue", "total") and self.shell.state.phase is RunState.PAUSED:
+            was = self.places.get(command.key)
+            self.require(was is _RUNNING, "a call that waits is late in a pause")
         became, first = command.state, True
         if isinstance(command.key, tuple):
             return
@@ -325,6 +344,12 @@ class Watch:
                 self.require(len(state.assignments) == 1, "a suspect is in company")
             for name, amount in self.needs[assignment.task]:
                 use[name] = use.get(name, 0.0) + amount
+        fenced = {number: held.task for number, held in self.shell.fenced.items()}
+        self.require(state.fenced == fenced, "what could not be stopped is not known")
+        for task in fenced.values():
+            for name, amount in self.needs[task]:
+                if not name.startswith(SLOTS):
+                    use[name] = use.get(name, 0.0) + amount
         limits = state.policy.limits
         for name, amount in use.items():
             if amount > limits.get(name, inf) + _SLACK:
@@ -334,10 +359,11 @@ class Watch:
         """After a turn: something is under way, or an instant is known at which to go on."""
         state, shell = self.shell.state, self.shell
         if instant is not None:
-            self.require(instant > state.now, "a turn left undone what was due")
+            is_due = instant > state.now or state.stopped
+            self.require(is_due, "a turn left undone what was due")
             return
         if is_over(state) or state.phase is RunState.PAUSED:
             return
         is_fed = bool(shell.to_come or not state.is_exhausted) and has_room(state)
-        held = state.assignments or state.portions or shell.owed or shell.inbox
+        held = state.assignments or state.fenced or state.portions or shell.owed or shell.inbox
         self.require(held or is_fed, "nothing will ever happen to what is not over")

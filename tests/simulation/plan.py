@@ -8,7 +8,7 @@ from random import Random
 from ragflow.core.rates import Rate
 from ragflow.core.retry import Fault, FaultKind, Retry
 from ragflow.core.rules import Rule
-from ragflow.scheduling.transitions.policy import Policy, TaskPolicy
+from ragflow.scheduling.transitions.policy import SLOTS, Policy, TaskPolicy
 
 #: What a call is made of, and so what it is known by.
 Key = str
@@ -41,6 +41,7 @@ class Wrong(StrEnum):
     CANCEL = "cancel"
     PAUSE = "pause and resume"
     UNREACHABLE = "target unreachable"
+    UNSTOPPABLE = "worker that cannot be stopped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,8 @@ _LASTING = (FaultKind.LASTING, FaultKind.LIMIT, FaultKind.GIVE_UP, FaultKind.LAT
 _PASSING = (FaultKind.PASSING, FaultKind.RETRY, FaultKind.TIMEOUT)
 _RULES = (Rule.ALL_SUCCEEDED, Rule.ALL_SUCCEEDED, Rule.ALL_SUCCEEDED, Rule.ALL_DONE)
 _OWNERS = 40
+#: The resource that the slots of the one executor are.
+SLOTS_OF = f"{SLOTS}workers"
 
 
 def choose(rng: Random) -> Plan:
@@ -126,7 +129,7 @@ def _policy(rng: Random) -> Policy:
     batch, bundled, isolated = rng.sample(range(count), 3)
     if rng.random() < 0.3:
         isolated = batch
-    limits = {"slots": rng.randint(2, 6), "cpu": rng.randint(2, 4), "pool": rng.randint(1, 2)}
+    limits = {SLOTS_OF: rng.randint(2, 6), "cpu": rng.randint(2, 4), "pool": rng.randint(1, 2)}
     tasks = []
     for number in range(count):
         is_quick = number == bundled
@@ -151,7 +154,7 @@ def _policy(rng: Random) -> Policy:
         )
     load = TaskPolicy(
         name="load",
-        needs={"slots": 1},
+        needs={SLOTS_OF: 1} if rng.random() < 0.5 else {SLOTS_OF: 1, "pool": 1},
         retry=_retry(rng),
         attempt_timeout=5.0 if rng.random() < 0.5 else None,
         is_bundled=rng.random() < 0.3,
@@ -181,7 +184,7 @@ def _above(rng: Random, number: int) -> tuple[int, ...]:
 
 
 def _needs(rng: Random, limits: dict[str, int]) -> dict[str, float]:
-    needs: dict[str, float] = {"slots": 1}
+    needs: dict[str, float] = {SLOTS_OF: 1}
     if rng.random() < 0.4:
         needs["cpu"] = rng.choice((0.5, 1, limits["cpu"]))
     if rng.random() < 0.3:
@@ -311,5 +314,6 @@ def _choose_faults(rng: Random, plan: Plan) -> None:
         Wrong.COMMIT_AFTER: rng.choice((0.0, 0.02, 0.06)),
         Wrong.DUPLICATE: rng.choice((0.0, 0.02, 0.06)),
         Wrong.LATE_RESULT: rng.choice((0.0, 0.5, 1.0)),
+        Wrong.UNSTOPPABLE: rng.choice((0.5, 1.0, 1.0)),
     }
     plan.calm_after = rng.randint(220, 300)

@@ -174,9 +174,39 @@ PLANTED = (
         "if False:",
     ),
     Planted(
+        "a suspect in a process of its own is tried in company",
+        queues.enqueue,
+        "if call.is_lone:",
+        "if call.is_lone and not state.task(call.task).is_isolated:",
+    ),
+    Planted(
+        "a portion takes everything that is finished",
+        portions._cut,
+        "count >= most or rows >= most",
+        "False",
+    ),
+    Planted(
+        "what waits is late in a pause",
+        timers._let_fall,
+        " or state.phase is RunState.PAUSED",
+        "",
+    ),
+    Planted(
+        "what goes on after it was stopped needs nothing",
+        admission.in_use,
+        "(*state.stopped.values(), *state.fenced.values())",
+        "state.stopped.values()",
+    ),
+    Planted(
+        "what is stopped needs nothing before it is known whether it goes on",
+        admission.in_use,
+        "(*state.stopped.values(), *state.fenced.values())",
+        "state.fenced.values()",
+    ),
+    Planted(
         "a turn at the very instant does nothing",
         portions.let_go,
-        "<= state.now\n    is_late",
-        "< state.now\n    is_late",
+        "<= state.now\n        is_late",
+        "< state.now\n        is_late",
     ),
 )

@@ -18,7 +18,7 @@ from ragflow.scheduling.transitions.commands import (
     Settle,
     Stop,
 )
-from ragflow.scheduling.transitions.events import Asking, Event, Lost, Told, Turn
+from ragflow.scheduling.transitions.events import Asking, Event, Fenced, Lost, Told, Turn
 from ragflow.scheduling.transitions.state import LOAD, new_state
 from ragflow.scheduling.transitions.step import is_over, run_state, step
 from ragflow.scheduling.transitions.timers import next_instant
@@ -60,6 +60,9 @@ class Shell:
         self.read: dict[int, int] = {}
         #: What workers hold.
         self.running: dict[int, workers.Held] = {}
+        #: What was to be stopped and goes on: not told yet, and told.
+        self.unstopped: list[tuple[int, workers.Held]] = []
+        self.fenced: dict[int, workers.Held] = {}
         self.faults: dict[Key, Fault] = {}
         self.failed_keys: dict[Key, str] = {}
         self.deaths: dict[Key, int] = {}
@@ -86,6 +89,11 @@ class Shell:
             _CARRY[type(command)](self, command)
         self.watch.after(event, commands)
         self.wants_turn = True
+        while self.unstopped:
+            number, held = self.unstopped.pop()
+            self.fenced[number] = held
+            world.count(Wrong.UNSTOPPABLE)
+            self.tell(Fenced(world.clock(), number))
         if world.rng.random() < world.chance(Wrong.DUPLICATE):
             self._duplicate(event)
         if self.starting:
@@ -93,7 +101,7 @@ class Shell:
 
     def _duplicate(self, event: Event) -> None:
         name = type(event).__name__
-        if name in ("Ended", "Died", "Committed", "Restarted"):
+        if name in ("Ended", "Died", "Fenced", "Committed", "Restarted"):
             self.world.later(self.rng.uniform(0, 15), self, self.again, event, Wrong.DUPLICATE)
         elif name in ("NotCommitted", "Lost", "Exhausted", "Asking"):
             self.again(event, Wrong.DUPLICATE)
@@ -265,6 +273,9 @@ def _stop(shell: Shell, command: Stop) -> None:
     held = shell.running.pop(number, None)
     shell.pending.append(("close", number))
     if held is None:
+        return
+    if workers.goes_on(shell, held):
+        shell.unstopped.append((number, held))
         return
     if shell.rng.random() < shell.world.chance(Wrong.LATE_RESULT):
         late = workers.result(shell, number, held)

@@ -80,6 +80,10 @@ def _decide(shell: "Shell", held: Held) -> None:
 
 def finish(shell: "Shell", number: int) -> None:
     """Let a worker come back or die, unless it was stopped before."""
+    held = shell.fenced.pop(number, None)
+    if held is not None:
+        shell.tell(result(shell, number, held))
+        return
     held = shell.running.pop(number, None)
     if held is None:
         return
@@ -95,6 +99,13 @@ def finish(shell: "Shell", number: int) -> None:
         return
     shell.pending.append(("close", number))
     shell.tell(result(shell, number, held))
+
+
+def goes_on(shell: "Shell", held: Held) -> bool:
+    """Tell whether a worker that is to be stopped is a thread, which cannot be."""
+    if shell.is_late or held.kills or shell.state.task(held.task).is_isolated:
+        return False
+    return shell.rng.random() < shell.world.chance(Wrong.UNSTOPPABLE)
 
 
 def result(shell: "Shell", number: int, held: Held) -> Ended:

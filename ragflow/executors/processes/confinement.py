@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import os
 import resource
+import select
 import signal
 import sys
 import threading
@@ -43,6 +44,44 @@ def watch(parent: int) -> None:
     """Return never; end the process and its group when its parent is another one."""
     while os.getppid() == parent:
         time.sleep(_PULSE)
+    os.killpg(0, signal.SIGKILL)
+
+
+def end_group_with_me(speaks_over: int) -> None:
+    """Have what this process starts killed when it ends, however that comes about; on Linux.
+
+    A watcher does it: a fork that is nobody's child, so that no task waits for it, and that
+    holds nothing but a handle of this process, not even the socket it `speaks_over`. Where
+    the kernel gives no such handle (Linux before 5.3), programs that a task started outlive a
+    scheduler that was killed. Must be called before the first thread starts.
+    """
+    if not hasattr(os, "pidfd_open"):
+        return
+    try:
+        me = os.pidfd_open(os.getpid())
+    except OSError:
+        return
+    between = os.fork()
+    if between == 0:
+        try:
+            if os.fork() == 0:
+                _watch_over_group(me, holding=(0, 1, 2, speaks_over))
+        finally:
+            os._exit(0)
+    os.waitpid(between, 0)
+    os.close(me)
+
+
+def _watch_over_group(leader: int, *, holding: tuple[int, ...]) -> None:
+    """Wait for the end of a process, then kill the group that this one is in, too."""
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)
+    for number in holding:
+        with contextlib.suppress(OSError):
+            os.close(number)
+    ended = select.poll()
+    ended.register(leader, select.POLLIN)
+    ended.poll()
     os.killpg(0, signal.SIGKILL)
 
 

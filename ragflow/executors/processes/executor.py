@@ -6,16 +6,27 @@ from collections import deque
 from collections.abc import Hashable
 from concurrent.futures import CancelledError, Future, wait
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from ragflow.clock import Clock, SystemClock
+from ragflow.errors import PluginError
 from ragflow.executors.processes.worker_process import WorkerProcess
-from ragflow.interfaces.execution import CarriedError, Limits, Work, closed_error, open_error
+from ragflow.interfaces.execution import (
+    CarriedError,
+    Limits,
+    Work,
+    WorkerDiedError,
+    closed_error,
+    open_error,
+)
 
 #: Seconds a worker has to end by itself.
 _ENDS_WITHIN = 5.0
 #: Seconds that `stop` waits for a killed process; one that waits for a disk may take longer.
 _KILLED_WITHIN = 10.0
+#: Times that a worker which dies before it is ready is started, and seconds before each other.
+_STARTS = 3
+_STARTS_AGAIN_AFTER = 0.2
 #: Values of `near` that a slot is known for.
 _REMEMBERED = 8
 
@@ -47,20 +58,22 @@ class _Slot:
 class ProcessExecutor:
     """Does as many works at a time as it has slots, each in a process that lives on.
 
-    `bootstrap` names, as ``module:callable``, what each worker calls once; it returns an
-    object whose ``perform(data: bytes) -> bytes`` does a work, `async def` tasks too. A worker
-    that dies costs the work it did, and is replaced; so is one that went past its time or its
-    memory. A worker confined in memory or network does only works with those same limits.
-    Where the kernel lets no process cut its own network, that limit holds for Python code only.
-    Workers ignore Ctrl-C and die with this process, at once and however it ends (on other
-    systems than Linux within a second, unless compiled code holds them up). What tasks print
-    goes to the descriptor `prints_to`; a worker not ready `ready_within` seconds is killed.
+    `bootstrap` names, as ``module:callable``, what each worker calls once; it returns a
+    `Performer`. A worker that dies costs the work it did, and is replaced; so is one that went
+    past its time or its memory. One that dies before it is ready costs nothing: it is started
+    again, and where it dies three times the work fails with `PluginError`. A worker confined in
+    memory or network does only works with those same limits. Where the kernel lets no process
+    cut its own network, that limit holds for Python code only. Workers ignore Ctrl-C and die
+    with this process, with all they started, at once and however it ends (on other systems
+    than Linux within a second, unless compiled code holds them up). What tasks print goes to
+    the descriptor `prints_to`; a worker not ready `ready_within` seconds is killed.
     """
 
-    keeps = frozenset(
+    keeps: ClassVar[frozenset[str]] = frozenset(
         {"seconds", "output", "network"} | ({"memory"} if sys.platform == "linux" else set())
     )
-    elsewhere = True
+    elsewhere: ClassVar[bool] = True
+    isolated: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -172,7 +185,7 @@ class ProcessExecutor:
         worker = self._worker(slot, call)
         if work.near is not None and work.near not in slot.nears:
             slot.nears.append(work.near)
-        return work.decode(worker.do(work.number, data, work.limits))
+        return work.decode(worker.do(work.number, data, work.limits, hear=work.hear))
 
     def _worker(self, slot: _Slot, call: _Call) -> WorkerProcess:
         """Return a worker confined as the work asks, starting one where there is none."""
@@ -182,7 +195,24 @@ class ProcessExecutor:
         if slot.worker is not None and sound and slot.confined_to == _confinement(limits):
             self._watch(call, slot.worker)
             return slot.worker
-        self._retire(slot)
+        for start in range(1, _STARTS + 1):
+            self._retire(slot)
+            try:
+                return self._start(slot, call)
+            except (WorkerDiedError, OSError) as error:
+                # The work was not begun, so it is not to blame: the machine is, or the code.
+                if call.is_stopped:
+                    raise
+                if start == _STARTS:
+                    raise PluginError(
+                        f"no worker can be started, tried {_STARTS} times: {_why(error)}",
+                        hint="the machine may be out of memory or processes: use fewer slots",
+                    ) from error
+            self._clock.sleep(_STARTS_AGAIN_AFTER)
+        raise AssertionError("the last start returns or raises")
+
+    def _start(self, slot: _Slot, call: _Call) -> WorkerProcess:
+        limits = call.work.limits
         worker = WorkerProcess(
             self._bootstrap, limits, prints_to=self._prints_to, clock=self._clock
         )
@@ -233,6 +263,14 @@ class ProcessExecutor:
         for thread in threads:
             if thread is not threading.current_thread():
                 thread.join()
+
+
+def _why(error: Exception) -> str:
+    """Return how a worker ended that never heard of its work."""
+    if isinstance(error, WorkerDiedError):
+        how = error.signal_name or f"exit code {error.exit_code}"
+        return f"it ended with {how} before it was ready"
+    return str(error)
 
 
 def _confinement(limits: Limits) -> tuple[int | None, bool]:

@@ -2,7 +2,7 @@
 
 import socket
 import struct
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -14,6 +14,7 @@ OUT_OF_MEMORY = 103
 #: Lengths of header and body.
 _LENGTHS = struct.Struct(">IQ")
 _LONGEST_HEADER = 1 << 24
+_LONGEST_TOLD = 1 << 24
 _AT_ONCE = 1 << 20
 
 
@@ -32,7 +33,11 @@ class Begin(msgspec.Struct, frozen=True):
     output: int | None
 
 
-class Ended(msgspec.Struct, frozen=True):
+class Told(msgspec.Struct, frozen=True, tag=True):
+    """Word of a work that goes on; its body is what the performer told."""
+
+
+class Ended(msgspec.Struct, frozen=True, tag=True):
     """The answer; its body is the result, unless there is an error."""
 
     error: PackedError | None = None
@@ -40,7 +45,7 @@ class Ended(msgspec.Struct, frozen=True):
     leaves: bool = False
 
 
-Header = TypeVar("Header", Setup, Begin, Ended)
+Header = TypeVar("Header", Setup, Begin, Told, Ended)
 
 
 class Channel:
@@ -49,18 +54,35 @@ class Channel:
     def __init__(self, end: socket.socket) -> None:
         self._end = end
 
-    def send(self, header: Setup | Begin | Ended, body: bytes = b"") -> None:
+    def send(self, header: Setup | Begin | Told | Ended, body: bytes = b"") -> None:
         """Send a header and what belongs to it."""
         head = msgspec.msgpack.encode(header)
         self._send(_LENGTHS.pack(len(head), len(body)) + head)
         self._send(body)
 
-    def receive(self, kind: type[Header], *, at_most: int | None = None) -> tuple[Header, bytes]:
+    def receive(self, kind: type[Header]) -> tuple[Header, bytes]:
         """Return the next header and its body.
 
-        Raises `OverflowError` when the body has more than `at_most` bytes, and `ValueError`
-        when the other end says what is none of its words; then nothing more can be read.
+        Raises `ValueError` when the other end says what is none of its words; then nothing
+        more can be read.
         """
+        header, body_length = self._receive_header(kind)
+        return header, self._receive(body_length)
+
+    def receive_answer(self, *, at_most: int | None = None) -> tuple[Told | Ended, bytes]:
+        """Return the next word of a work: what it tells, or its end.
+
+        Raises `OverflowError` when what it ends with has more than `at_most` bytes, and
+        `ValueError` as `receive` does.
+        """
+        header, body_length = self._receive_header(Told | Ended)
+        if isinstance(header, Told):
+            at_most = _LONGEST_TOLD
+        if at_most is not None and body_length > at_most:
+            raise OverflowError(body_length)
+        return header, self._receive(body_length)
+
+    def _receive_header(self, kind: Any) -> tuple[Any, int]:
         header_length, body_length = _LENGTHS.unpack(self._receive(_LENGTHS.size))
         if header_length > _LONGEST_HEADER:
             raise ValueError("the header is too long")
@@ -68,9 +90,7 @@ class Channel:
             header = msgspec.msgpack.decode(self._receive(header_length), type=kind)
         except msgspec.DecodeError as error:
             raise ValueError(str(error)) from error
-        if at_most is not None and body_length > at_most:
-            raise OverflowError(body_length)
-        return header, self._receive(body_length)
+        return header, body_length
 
     def patience(self) -> float | None:
         """Return how long to wait before `grow_impatient`; None is for ever."""

@@ -10,14 +10,17 @@ import os
 import signal
 import socket
 import sys
+import threading
+from collections import deque
 
 from ragflow.executors.processes.confinement import (
     be_killed_first,
     cut_network,
     die_with,
+    end_group_with_me,
     limit_memory,
 )
-from ragflow.executors.processes.frames import OUT_OF_MEMORY, Begin, Channel, Ended, Setup
+from ragflow.executors.processes.frames import OUT_OF_MEMORY, Begin, Channel, Ended, Setup, Told
 from ragflow.interfaces.execution import Performer, over_limit
 from ragflow.interfaces.packed_error import pack
 
@@ -26,6 +29,7 @@ def main() -> None:
     """Work until the parent has nothing more; run as ``... DESCRIPTOR PARENT``."""
     descriptor, parent = int(sys.argv[1]), int(sys.argv[2])
     die_with(parent)
+    end_group_with_me(descriptor)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the parent's to answer
     be_killed_first()
     os.set_inheritable(descriptor, False)  # programs a task starts must not keep it open
@@ -55,7 +59,9 @@ def _work(channel: Channel, parent: int) -> None:
     while not ended.leaves:
         channel.send(ended, answer)
         begin, data = channel.receive(Begin)
-        ended, answer = _perform(performer, data, begin, setup)
+        telling = _Telling(channel)
+        ended, answer = _perform(performer, data, begin, setup, telling)
+        telling.end()
         del data
     channel.send(ended, answer)
 
@@ -66,9 +72,42 @@ def _bootstrap(place: str) -> Performer:
     return performer
 
 
-def _perform(performer: Performer, data: bytes, begin: Begin, setup: Setup) -> tuple[Ended, bytes]:
+class _Telling:
+    """Sends what a work tells, until it is over; safe for threads, and silent in forks."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._pid = os.getpid()
+        self._lock = threading.RLock()
+        self._waiting: deque[bytes] = deque()
+        self._is_sending = False
+        self._is_over = False
+
+    def __call__(self, data: bytes) -> None:
+        if os.getpid() != self._pid:
+            return  # a fork of a task, whose words would mix with ours
+        self._waiting.append(data)
+        with self._lock:
+            if self._is_sending or self._is_over:
+                return  # what is collected while a frame goes out may have something to say
+            self._is_sending = True
+            try:
+                while self._waiting:
+                    self._channel.send(Told(), self._waiting.popleft())
+            finally:
+                self._is_sending = False
+
+    def end(self) -> None:
+        """Send nothing from now on: the answer is next."""
+        with self._lock:
+            self._is_over = True
+
+
+def _perform(
+    performer: Performer, data: bytes, begin: Begin, setup: Setup, telling: _Telling
+) -> tuple[Ended, bytes]:
     try:
-        answer = performer.perform(data)
+        answer = performer.perform(data, telling)
     except MemoryError as error:
         # Whatever could not be finished still fills the heap.
         over = over_limit("memory", setup.memory).with_traceback(error.__traceback__)

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 
 from ragflow.clock import Clock
@@ -67,8 +68,8 @@ class WorkerProcess:
     def prepare(self, number: int, *, within: float) -> None:
         """Return once it is ready, to do this assignment.
 
-        Raises `PluginError` when its bootstrap fails, and `WorkerDiedError` when it ends, or
-        is not ready in time.
+        Raises `PluginError` when its bootstrap fails, or is not over in time, and
+        `WorkerDiedError` when it ends.
         """
         try:
             self._channel.allow(within)
@@ -76,8 +77,10 @@ class WorkerProcess:
             ended, _ = self._channel.receive(Ended)
         except _OverdueError:
             self.reap()
-            why = f"was not ready within {within:g} s"
-            raise WorkerDiedError(number, why=why) from None
+            raise PluginError(
+                f"a worker was not ready within {within:g} s",
+                hint=f"its bootstrap {self._bootstrap!r} takes too long, or the machine is busy",
+            ) from None
         except (EOFError, ValueError):
             raise WorkerDiedError.of(number, self._found_dead()) from None
         if ended.error is not None:
@@ -87,8 +90,10 @@ class WorkerProcess:
                 hint="it is called once in each worker, and must return what performs",
             ) from rebuild(ended.error)
 
-    def do(self, number: int, data: bytes, limits: Limits) -> bytes:
-        """Do the work and return its result.
+    def do(
+        self, number: int, data: bytes, limits: Limits, *, hear: Callable[[bytes], None]
+    ) -> bytes:
+        """Do the work and return its result; what it tells on the way is heard as it comes.
 
         Raises what the work raised, `TimedOutError`, `LimitError` or `WorkerDiedError`;
         after an error it may not be sound.
@@ -96,7 +101,7 @@ class WorkerProcess:
         try:
             self._channel.allow(limits.seconds)
             self._channel.send(Begin(limits.output), data)
-            ended, answer = self._channel.receive(Ended, at_most=limits.output)
+            ended, answer = self._answer(limits.output, hear)
         except _OverdueError:
             self.reap()
             assert limits.seconds is not None
@@ -119,6 +124,14 @@ class WorkerProcess:
             return answer
         self._leaves = ended.leaves
         raise rebuild(ended.error)
+
+    def _answer(self, output: int | None, hear: Callable[[bytes], None]) -> tuple[Ended, bytes]:
+        while True:
+            header, body = self._channel.receive_answer(at_most=output)
+            if isinstance(header, Ended):
+                return header, body
+            with suppress(Exception):  # what a work says is no part of what it does
+                hear(body)
 
     def kill(self) -> None:
         """End it and what its tasks started, now; may be called from any thread."""

@@ -1,9 +1,10 @@
 """Which calls that are ready begin now?
 
-All or nothing over what a call needs. What is in use is added up from open assignments at each
-turn, never counted up and down, so nothing can leak. Of what is ready the highest priority
-goes first, then the deepest, then the oldest; what was passed over too often because something
-it needs was taken has that kept for it, so that a large request is not starved.
+All or nothing over what a call needs. What is in use is added up at each turn, from assignments
+that are open or could not be stopped, and never counted up and down, so nothing can leak. Of
+what is ready the highest priority goes first, then the deepest, then the oldest; what was
+passed over too often because something it needs was taken has that kept for it, so that a
+large request is not starved.
 """
 
 from collections.abc import Hashable
@@ -13,7 +14,7 @@ from ragflow.core.rates import full, take
 from ragflow.core.states import RunState, TaskState, check_move
 from ragflow.scheduling.transitions.batches import is_due, take_calls
 from ragflow.scheduling.transitions.commands import Command, Open
-from ragflow.scheduling.transitions.policy import PATIENCE, TaskPolicy
+from ragflow.scheduling.transitions.policy import PATIENCE, SLOTS, TaskPolicy
 from ragflow.scheduling.transitions.queues import at
 from ragflow.scheduling.transitions.state import Assignment, State, Unit
 
@@ -30,12 +31,22 @@ def admit(state: State, out: list[Command]) -> None:
         return
     if not state.waiting_tasks:
         return
-    use = total(state.task(each.task).needs for each in state.assignments.values())
+    use = in_use(state)
     ranked = sorted(state.waiting_tasks, key=lambda task: _rank(state, task))
     starved = next((task for task in ranked if _is_starved(state, task)), None)
     for task in ranked:
         is_kept = starved is not None and _is_kept_from(state, task, starved)
         _admit_task(state, task, use, out, is_kept=is_kept)
+
+
+def in_use(state: State) -> dict[str, float]:
+    """Return what is taken, by assignments that are open and by those that go on unheard."""
+    use = total(state.task(each.task).needs for each in state.assignments.values())
+    for task in (*state.stopped.values(), *state.fenced.values()):
+        for name, amount in state.task(task).needs.items():
+            if not name.startswith(SLOTS):
+                use[name] = use.get(name, 0.0) + amount
+    return use
 
 
 def _rank(state: State, task: int) -> tuple[int, int]:
@@ -62,10 +73,15 @@ def _admit_suspect(state: State, out: list[Command]) -> None:
     """Open one call that may have killed a scheduler, in nobody's company."""
     if state.assignments:
         return
-    call = state.calls[state.suspects[0]]
-    if _take_rates(state, state.task(call.task)):
-        state.suspects.popleft()
-        _open(state, call.task, (call.key,), out, is_alone=True)
+    use, limits = in_use(state), state.policy.limits
+    for key in state.suspects:
+        task = state.calls[key].task
+        policy = state.task(task)
+        if fits(use, policy.needs, limits):
+            if _take_rates(state, policy):
+                state.suspects.remove(key)
+                _open(state, task, (key,), out, is_alone=True)
+            return
 
 
 def _admit_task(

@@ -9,7 +9,7 @@ from collections.abc import Hashable
 
 from ragflow.core.states import TaskState
 from ragflow.scheduling.transitions.policy import BUNDLE, BUNDLE_SECONDS
-from ragflow.scheduling.transitions.room import has_room
+from ragflow.scheduling.transitions.room import may_enter
 from ragflow.scheduling.transitions.state import Queue, State, Unit
 
 
@@ -28,7 +28,7 @@ def _may_be_filled(state: State) -> bool:
 
     What waits for the instant of its next attempt may be long: a batch does not wait for it.
     """
-    if state.asking or has_room(state):
+    if state.asking or may_enter(state):
         return True
     single = (each.task for each in state.assignments.values())
     waiting = (task for task, queue in enumerate(state.queues) if queue.loose or queue.bound)

@@ -3,11 +3,11 @@
 from heapq import heappush
 
 from ragflow.core.rates import full, told
-from ragflow.core.retry import Fault, FaultKind, next_attempt
+from ragflow.core.retry import Fault, FaultKind, delay, next_attempt
 from ragflow.core.states import RunState, TaskState, check_move
 from ragflow.errors import ImpossibleEventError
 from ragflow.scheduling.transitions.commands import Answer, Command, Place, Settle, Waiter
-from ragflow.scheduling.transitions.events import Asked, Died, Ended, Skipped
+from ragflow.scheduling.transitions.events import Asked, Died, Ended, Fenced, Skipped
 from ragflow.scheduling.transitions.owners import over, unread
 from ragflow.scheduling.transitions.policy import DEATHS
 from ragflow.scheduling.transitions.queues import (
@@ -125,15 +125,41 @@ def _close(state: State, number: int) -> Assignment | None:
         if not 0 < number < state.next_assignment:
             raise ImpossibleEventError(f"assignment {number} was never opened")
         state.dropped += 1
+        state.stopped.pop(number, None)
+        state.fenced.pop(number, None)
+        return None
+    give_back(state, assignment)
     return assignment
+
+
+def give_back(state: State, assignment: Assignment) -> None:
+    """Record from when on calls wait in a pause that a worker held until now."""
+    if state.phase is RunState.PAUSED:
+        for key in assignment.keys:
+            state.calls[key].held_until = state.now
+
+
+def fenced(state: State, event: Fenced, out: list[Command]) -> None:
+    """Keep what an assignment needs in use: it was stopped, and goes on all the same."""
+    del out
+    number = event.assignment
+    if number in state.assignments or not 0 < number < state.next_assignment:
+        raise ImpossibleEventError(f"assignment {number} was fenced and never stopped")
+    task = state.stopped.pop(number, None)
+    if task is None:
+        state.dropped += 1
+        return
+    state.fenced[number] = task
 
 
 def failed_whole(state: State, calls: list[CallRun], fault: Fault, out: list[Command]) -> None:
     """Go on with a batch that failed as a whole.
 
     What may pass by itself is tried again as it is, or in halves where it took too long: it may
-    be too large for its time. Else the batch is halved, so that one bad item is found in
-    log2(n) rounds and fails alone.
+    be too large for its time. When that was in vain often enough it is halved after a pause
+    each time, so that a service that is down is not pressed; it may be one bad item all the
+    same. Else the batch is halved at once. So one bad item is found in log2(n) rounds and
+    fails alone; what fails in company there counts as no attempt.
     """
     if len(calls) == 1:
         failed(state, calls[0], fault, out)
@@ -151,7 +177,32 @@ def failed_whole(state: State, calls: list[CallRun], fault: Fault, out: list[Com
             for part in filter(None, (calls[:middle], calls[middle:])):
                 _wait(state, instant, part)
             return
+    if fault.is_tried_again and fault.kind is not FaultKind.TIMEOUT:
+        _part(state, calls, fault, out)
+        return
     halve(state, calls, out)
+
+
+def _part(state: State, calls: list[CallRun], fault: Fault, out: list[Command]) -> None:
+    """Try the halves of a batch after a pause, or let it fail where there is no time for it."""
+    first = calls[0]
+    policy = state.task(first.task).retry
+    pause = delay(policy, _name(first), max(1, policy.attempts - 1), fault.told)
+    longest = policy.max_elapsed
+    is_late = longest is not None and (
+        state.now + pause - min(call.first_at for call in calls) > longest.total_seconds()
+    )
+    if is_late or _is_ending(state):
+        for call in calls:
+            failed(state, call, fault, out)
+        return
+    learn(state, first, fault)
+    for call in calls:
+        call.is_parted = True
+        _move(call, TaskState.RETRYING)
+    middle = len(calls) // 2
+    for half in (calls[:middle], calls[middle:]):
+        _wait(state, state.now + pause, half)
 
 
 def halve(state: State, calls: list[CallRun], out: list[Command]) -> None:
@@ -213,12 +264,17 @@ def failed(state: State, call: CallRun, fault: Fault, out: list[Command]) -> Non
 def _next(state: State, call: CallRun, fault: Fault) -> float | None:
     return next_attempt(
         state.task(call.task).retry,
-        repr(call.key) if not isinstance(call.key, bytes) else call.key,
+        _name(call),
         attempt=call.attempts + 1,
         first_at=call.first_at,
         now=state.now,
         fault=fault,
     )
+
+
+def _name(call: CallRun) -> bytes | str:
+    """Return what jitter is drawn from."""
+    return call.key if isinstance(call.key, bytes) else repr(call.key)
 
 
 def _wait(state: State, instant: float, calls: list[CallRun]) -> None:
@@ -229,8 +285,11 @@ def _wait(state: State, instant: float, calls: list[CallRun]) -> None:
 
 
 def learn(state: State, call: CallRun, fault: Fault) -> None:
-    """Hold the rates of a task to what it was told by whom it asks."""
-    if fault.told is None:
+    """Hold the rates of a task to what it was told by whom it asks.
+
+    What the task itself asks for is its own wish, and nobody else's pause.
+    """
+    if fault.told is None or fault.kind is FaultKind.RETRY:
         return
     for name in state.task(call.task).rates:
         rate = state.policy.rates[name]
@@ -258,6 +317,8 @@ def died(state: State, event: Died, out: list[Command]) -> None:
         answer(state, call, TaskState.FAILED, out, "deaths")
     else:
         call.is_suspect = True
+        # The scheduler outlived it: it may be tried beside others.
+        call.is_lone = not state.task(call.task).is_isolated
         _move(call, TaskState.READY)
         enqueue(state, call)
 

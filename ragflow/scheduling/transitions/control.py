@@ -12,6 +12,7 @@ def asking(state: State, event: Asking, out: list[Command]) -> None:
     match event.what:
         case Told.PAUSE if state.phase is RunState.RUNNING:
             _enter(state, RunState.PAUSED)
+            state.paused_at = state.now
         case Told.RESUME if state.phase is RunState.PAUSED:
             _enter(state, RunState.RUNNING)
             wait_anew(state)

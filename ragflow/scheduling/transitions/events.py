@@ -98,6 +98,17 @@ class Died(msgspec.Struct, frozen=True, gc=False):
     assignment: int
 
 
+class Fenced(msgspec.Struct, frozen=True, gc=False):
+    """An assignment that was to be stopped goes on: a thread cannot be ended.
+
+    Told before the turn after the `Stop`. What it needs stays in use until its `Ended` or
+    `Died`, except for the slot, which its executor replaces.
+    """
+
+    at: float
+    assignment: int
+
+
 class Arrived(msgspec.Struct, frozen=True, gc=False):
     """What an owner came to is known: rows to write, and whether it failed."""
 
@@ -156,6 +167,7 @@ Event = (
     | Asked
     | Ended
     | Died
+    | Fenced
     | Arrived
     | Restarted
     | Committed

@@ -62,6 +62,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     max_failed: int | None = None
 
 
+#: How the names of resources begin that are executors' slots.
+SLOTS = "slots of "
 #: Deaths of a call's worker, with nothing else in it, that make the call fail.
 DEATHS = 3
 #: Seconds of work that calls carried together should come to, and how many at most.

@@ -16,18 +16,32 @@ def let_go(state: State, out: list[Command]) -> None:
         if portion.due is not None and portion.due <= state.now:
             portion.due = None
             out.append(Commit(portion.number, portion.owners))
-    if not state.finished or len(state.portions) >= state.policy.portions:
-        return
-    # Compared as `next_instant` adds it up, or a turn at that very instant would do nothing.
-    waited = state.finished_since + state.policy.portion_linger <= state.now
-    is_late = waited and not state.portions
-    if is_full(state) or is_late or is_idle(state):
+    while state.finished and len(state.portions) < state.policy.portions:
+        # Compared as `next_instant` adds it up, or a turn at that very instant would do nothing.
+        waited = state.finished_since + state.policy.portion_linger <= state.now
+        is_late = waited and not state.portions
+        if not (is_full(state) or is_late or is_idle(state)):
+            return
         number = state.next_portion
         state.next_portion += 1
-        owners = tuple(state.finished)
-        state.finished, state.finished_rows = [], 0
+        owners = _cut(state)
         state.portions[number] = Portion(number, owners, 0, state.now)
         out.append(Commit(number, owners))
+
+
+def _cut(state: State) -> tuple[int, ...]:
+    """Take the owners that fill a portion, the oldest first; all of them if they are fewer."""
+    most = state.policy.portion
+    count = rows = 0
+    for number in state.finished:
+        if count >= most or rows >= most:
+            break
+        count += 1
+        rows += state.owners[number].rows
+    owners = tuple(state.finished[:count])
+    del state.finished[:count]
+    state.finished_rows -= rows
+    return owners
 
 
 def is_idle(state: State) -> bool:

@@ -20,23 +20,21 @@ def begin_call(
     """Let a call wait for a slot.
 
     `suspect` is how often its worker died with nothing else in it, for one that was in a
-    worker's hands when that, or a scheduler, died: it is tried alone.
+    worker's hands when an earlier run, or its scheduler, died: it is tried alone.
     """
     call = CallRun(key, task, TaskState.READY, [waiter], cost, state.now, state.now)
     state.calls[key] = call
     if suspect is not None:
-        call.is_suspect = True
+        call.is_suspect = call.is_lone = True
         call.deaths = suspect
-    total = state.task(task).total_timeout
-    if total is not None:
-        at(state, call.first_at + total, "total", key)
+    _fails_at(state, call)
     enqueue(state, call)
 
 
 def enqueue(state: State, call: CallRun) -> None:
     """Put a call that is ready where it waits."""
     _since_now(state, call)
-    if call.is_suspect and not state.task(call.task).is_isolated:
+    if call.is_lone:
         state.suspects.append(call.key)
         return
     queue = state.queues[call.task]
@@ -46,6 +44,12 @@ def enqueue(state: State, call: CallRun) -> None:
         queue.loose.append(call.key)
         queue.cost += call.cost
     state.waiting_tasks[call.task] = None
+
+
+def _fails_at(state: State, call: CallRun) -> None:
+    total = state.task(call.task).total_timeout
+    if total is not None:
+        at(state, call.first_at + total, "total", call.key)
 
 
 def _since_now(state: State, call: CallRun) -> None:
@@ -86,8 +90,15 @@ def leave_queue(state: State, call: CallRun) -> None:
 
 
 def wait_anew(state: State) -> None:
-    """Let what waits for a slot wait as if from now on: a run that was paused had none."""
+    """Take a pause out of what calls waited for: a run that was paused had no slots.
+
+    For what a worker holds the time runs on, in a pause as well.
+    """
     for call in state.calls.values():
+        if call.state is TaskState.RUNNING:
+            continue
+        call.first_at += state.now - max(state.paused_at, call.first_at, call.held_until)
+        _fails_at(state, call)
         if call.state is TaskState.READY:
             _since_now(state, call)
 

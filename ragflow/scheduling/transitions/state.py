@@ -76,7 +76,14 @@ class CallRun(msgspec.Struct, gc=False):
     attempts: int = 0
     #: Deaths of a worker that held nothing else.
     deaths: int = 0
+    #: Something died while a worker held it: it goes in a unit of its own.
     is_suspect: bool = False
+    #: A scheduler may have died of it: nothing else is under way beside it.
+    is_lone: bool = False
+    #: Its batch was parted to find what fails in it: it joins no other again.
+    is_parted: bool = False
+    #: When a worker gave it back last, in a pause.
+    held_until: float = 0.0
     #: The instant of its next attempt, while it waits for that.
     due: float = 0.0
 
@@ -135,6 +142,8 @@ class State(msgspec.Struct):
     policy: Policy
     now: float
     phase: RunState = RunState.RUNNING
+    #: When it was paused last.
+    paused_at: float = 0.0
     owners: dict[int, OwnerRun] = {}
     #: Owners that are not finished, and what they weigh.
     on_way: int = 0
@@ -143,6 +152,9 @@ class State(msgspec.Struct):
     calls: dict[Hashable, CallRun] = {}
     assignments: dict[int, Assignment] = {}
     next_assignment: int = 1
+    #: Assignments stopped in the last turn, and those that go on all the same: their tasks.
+    stopped: dict[int, int] = {}
+    fenced: dict[int, int] = {}
     queues: list[Queue] = []
     #: Tasks with calls that wait for a slot; an ordered set.
     waiting_tasks: dict[int, None] = {}
@@ -179,8 +191,18 @@ class State(msgspec.Struct):
         return self.policy.tasks[number]
 
 
-def new_state(policy: Policy, now: float) -> State:
-    """Return the state in which nothing has happened yet."""
+def new_state(
+    policy: Policy,
+    now: float,
+    *,
+    buckets: dict[str, Bucket] | None = None,
+    failed_owners: int = 0,
+) -> State:
+    """Return the state in which nothing has happened yet.
+
+    Rates and failures are of a run: a stage goes on with the buckets of the one before, which
+    it changes, and counts the owners that failed in all of them.
+    """
     tasks = len(policy.tasks) + 1  # the last place, -1, is the loading task's
     return State(
         policy,
@@ -188,16 +210,19 @@ def new_state(policy: Policy, now: float) -> State:
         owners={},
         calls={},
         assignments={},
+        stopped={},
+        fenced={},
         queues=[Queue(deque(), deque()) for _ in range(tasks)],
         waiting_tasks={},
         suspects=deque(),
         retries=[],
         deadlines=[],
-        buckets={},
+        buckets={} if buckets is None else buckets,
         rate_waits={},
         finished=[],
         portions={},
         counts=[TaskCount() for _ in range(tasks)],
+        failed_owners=failed_owners,
         above=[len(task.above) for task in policy.tasks],
         roots=tuple(n for n, task in enumerate(policy.tasks) if not task.above),
     )

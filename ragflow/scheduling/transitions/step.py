@@ -17,6 +17,7 @@ from ragflow.scheduling.transitions.events import (
     Entered,
     Event,
     Exhausted,
+    Fenced,
     Lost,
     NotCommitted,
     Placed,
@@ -44,6 +45,7 @@ def step(state: State, event: Event) -> tuple[State, list[Command]]:
 
 def _turn(state: State, event: Turn, out: list[Command]) -> None:
     del event
+    state.stopped.clear()
     fall_due(state, out)
     _check_failures(state, out)
     admit(state, out)
@@ -71,6 +73,7 @@ _TAKE: dict[type, Callable[[State, Any, list[Command]], None]] = {
     Asked: calls.asked,
     Ended: calls.ended,
     Died: calls.died,
+    Fenced: calls.fenced,
     Arrived: owners.arrived,
     Restarted: owners.restarted,
     Committed: portions.committed,

@@ -5,7 +5,7 @@ from heapq import heapify, heappop
 
 from ragflow.core.states import RunState, TaskState, check_move
 from ragflow.scheduling.transitions.batches import lingers_until
-from ragflow.scheduling.transitions.calls import fail_waiting, run_out
+from ragflow.scheduling.transitions.calls import fail_waiting, give_back, run_out
 from ragflow.scheduling.transitions.commands import Command, Stop
 from ragflow.scheduling.transitions.queues import enqueue, enqueue_together
 from ragflow.scheduling.transitions.state import State
@@ -24,7 +24,7 @@ def fall_due(state: State, out: list[Command]) -> None:
         for call in again:
             check_move(call.state, TaskState.READY)
             call.state = TaskState.READY
-        if len(unit) > 1 and again:
+        if again and (len(unit) > 1 or again[0].is_parted):
             enqueue_together(state, again)
         else:
             for call in again:
@@ -74,16 +74,19 @@ def _let_fall(state: State, deadline: tuple[float, int, str, Hashable], out: lis
     _, _, kind, of = deadline
     if kind == "attempt":
         _time_out(state, of, out)
-    elif kind == "queue" and state.phase is RunState.PAUSED:
-        return  # it waits anew when the run goes on
-    elif state.calls[of].state is not TaskState.RUNNING:
-        # What a worker holds ends with its assignment, at the same instant.
+    elif state.calls[of].state is TaskState.RUNNING or state.phase is RunState.PAUSED:
+        # What a worker holds ends with its assignment, at the same instant; what waits does
+        # so anew when the run goes on.
+        return
+    else:
         fail_waiting(state, state.calls[of], kind, out)
 
 
 def _time_out(state: State, number: object, out: list[Command]) -> None:
     assignment = state.assignments.pop(number)  # type: ignore[call-overload]
     out.append(Stop(assignment.number))
+    state.stopped[assignment.number] = assignment.task
+    give_back(state, assignment)
     run_out(state, assignment, out)
 
 
@@ -99,6 +102,9 @@ def next_instant(state: State) -> float | None:
     if state.finished and not state.portions:
         instants.append(state.finished_since + state.policy.portion_linger)
     if state.phase is RunState.RUNNING:
+        if state.stopped and (state.waiting_tasks or state.suspects):
+            # By the next turn it is known whether what they had is free.
+            instants.append(state.now)
         for task in state.waiting_tasks:
             if state.task(task).batch is not None and state.queues[task].loose:
                 leaves = lingers_until(state, task)

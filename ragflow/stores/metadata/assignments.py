@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection
 
 from ragflow.clock import Clock
@@ -15,12 +16,13 @@ from ragflow.stores.metadata.connections import Connections, driver, fetch, fetc
 from ragflow.stores.metadata.encoding import from_microseconds, pack, to_microseconds, unpack
 from ragflow.stores.metadata.writer import Writes
 
-_OPEN = "INSERT INTO assignment (run, number, task, calls, alone, worker, opened_at) \
-VALUES (?, ?, ?, ?, ?, ?, ?)"
+_OPEN = "INSERT INTO assignment (run, number, task, calls, alone, opened_at) \
+VALUES (?, ?, ?, ?, ?, ?)"
 _CLOSE = "DELETE FROM assignment WHERE run = ? AND number = ?"
-_SELECT = "SELECT a.run, a.number, a.task, a.calls, a.alone, a.worker, a.opened_at \
+_SELECT = "SELECT a.run, a.number, a.task, a.calls, a.alone, a.opened_at \
 FROM assignment AS a "
 _LEFT = _SELECT + "JOIN run AS r ON r.id = a.run WHERE r.instance = ? ORDER BY a.run, a.number"
+_LEFT_OF = _SELECT + "WHERE a.run = ? ORDER BY a.number"
 _THESE = _SELECT + "WHERE a.run = ? AND a.number IN (*)"
 _INSTANCE = "SELECT instance FROM run WHERE id = ?"
 _COUNT = "INSERT INTO death (instance, call, owner, task, alone, company, at) \
@@ -50,10 +52,7 @@ class SqliteAssignments:
         future what kept it from being written.
         """
         now = to_microseconds(self._clock.now())
-        rows = [
-            (run, one.number, one.task, pack(one.calls), one.alone, one.worker, now)
-            for one in assignments
-        ]
+        rows = [(run, one.number, one.task, pack(one.calls), one.alone, now) for one in assignments]
 
         def write(connection: Connection) -> None:
             driver(connection).executemany(_OPEN, rows)
@@ -72,7 +71,7 @@ class SqliteAssignments:
         self._writer.post(closing)
 
     def died(self, run: int, numbers: Iterable[int]) -> dict[Fingerprint, Deaths]:
-        """Count a death for every call of these, by whether they were alone, and close them.
+        """Count the death of a worker for every call of these, alone or not, and close them.
 
         Returns the deaths of these calls by now. Those that are not open are not counted, so
         it may be told twice.
@@ -84,7 +83,12 @@ class SqliteAssignments:
             found = fetch(connection, _INSTANCE, (run,))
             instance = found[0][0] if found else 0
             left = [_left(row) for row in fetch_among(connection, _THESE, wanted, run)]
-            _count(connection, instance, left, now)
+            # Of a worker that died nobody else knows: it was alone if it held one call.
+            lone = [
+                msgspec.structs.replace(one, alone=len({call for _, call in one.calls}) == 1)
+                for one in left
+            ]
+            _count(connection, instance, lone, now)
             calls = list({call for one in left for _, call in one.calls})
             return _deaths(connection, instance, calls)
 
@@ -93,6 +97,10 @@ class SqliteAssignments:
     def left(self, instance: Instance) -> list[LeftAssignment]:
         """Return what is open, or was when a scheduler died, oldest first."""
         return [_left(row) for row in self._connections.fetch(_LEFT, (instance.id,))]
+
+    def left_of(self, run: int) -> list[LeftAssignment]:
+        """Return what is open of one run, or was when its scheduler died, oldest first."""
+        return [_left(row) for row in self._connections.fetch(_LEFT_OF, (run,))]
 
     def take_up(self, instance: Instance) -> list[Suspect]:
         """Turn what a dead scheduler left open into suspects; return all suspects there are.
@@ -112,11 +120,6 @@ class SqliteAssignments:
     def suspects(self, instance: Instance) -> list[Suspect]:
         """Return the calls that were open when something died, oldest first."""
         return [_suspect(row) for row in self._connections.fetch(_SUSPECTS, (instance.id,))]
-
-    def deaths(self, instance: Instance, calls: Sequence[Fingerprint]) -> dict[Fingerprint, Deaths]:
-        """Return the deaths of these calls; those without any are absent."""
-        with self._connections.reading() as connection:
-            return _deaths(connection, instance.id, calls)
 
     def clear(self, instance: Instance, calls: Sequence[Fingerprint]) -> None:
         """Forget the deaths of calls that succeeded; returns at once."""
@@ -179,14 +182,13 @@ def _execute(connection: Connection, statement: str, rows: list[tuple[Any, ...]]
 
 
 def _left(row: tuple[Any, ...]) -> LeftAssignment:
-    run, number, task, calls, alone, worker, opened_at = row
+    run, number, task, calls, alone, opened_at = row
     return LeftAssignment(
         run=run,
         number=number,
         task=task,
         calls=[(owner, call) for owner, call in unpack(calls)],
         alone=bool(alone),
-        worker=worker,
         opened_at=from_microseconds(opened_at),
     )
 

@@ -1,6 +1,6 @@
 """How the outcome of a portion of owners is written into the ledgers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -58,8 +58,8 @@ message = excluded.message, traceback = excluded.traceback, release = excluded.r
 attempts = attempts + 1, tries = excluded.tries, not_before = excluded.not_before, \
 created_at = iif(discarded_at IS NULL, created_at, excluded.created_at), \
 failed_at = excluded.failed_at, discarded_at = NULL"
-_BURIED = "SELECT owner, generation FROM dead_letter WHERE discarded_at IS NULL \
-AND owner IN (*)"
+_BURIED = "SELECT owner, generation, id, discarded_at IS NOT NULL FROM dead_letter \
+WHERE owner IN (*)"
 _RAISE = "DELETE FROM dead_letter WHERE owner = ? AND generation = ?"
 
 #: The statements of a commit, in an order in which each finds what it needs.
@@ -97,8 +97,10 @@ class PortionCommit:
         self._microseconds = to_microseconds(now)
         #: Rows by statement, gathered owner by owner: a statement for many rows is cheap.
         self._rows: dict[str, list[tuple[Any, ...]]] = {statement: [] for statement in _ORDER}
-        #: What the audit is told of each owner and generation that failed.
+        #: What the audit is told of each owner and generation that failed, if that is new.
         self._failed: dict[tuple[int, int], Entry] = {}
+        #: And of each that was served, if it failed before: source and key.
+        self._served: dict[tuple[int, int], OwnerCommit] = {}
 
     def write(
         self,
@@ -186,6 +188,7 @@ WHERE source = ? AND key IN (*)"
             unread = b"" if commit.content is None else None
             self._rows[_SERVE].append((*stands, unread, *told))
             self._rows[_RAISE].append(place)
+            self._served[place] = commit
         else:
             self._rows[_TRY].append((*stands, commit.input, *told))
             self._bury(place, commit, end)
@@ -201,15 +204,23 @@ WHERE source = ? AND key IN (*)"
         at = (self._microseconds, self._microseconds)
         self._rows[_BURY].append((*place, self._run, commit.token, *found, *hope, *at))
         detail = {"source": commit.source, "generation": end.generation, "reason": end.reason}
-        actor = f"run {self._run}"
-        self._failed[place] = Entry("dead_letter.created", actor, commit.key, detail, self._run)
+        self._failed[place] = self._entry("created", commit, detail)
+
+    def _entry(self, what: str, commit: OwnerCommit, detail: Mapping[str, Any]) -> Entry:
+        return Entry(f"dead_letter.{what}", f"run {self._run}", commit.key, detail, self._run)
 
     def _audit(self, connection: Connection) -> None:
-        """Record the dead letters that were not there before."""
-        owners = list({owner for owner, _ in self._failed})
-        known = {(row[0], row[1]) for row in fetch_among(connection, _BURIED, owners)}
-        new = [entry for place, entry in self._failed.items() if place not in known]
-        record(connection, new, self._now)
+        """Record the dead letters that were not there before, and those that are taken back."""
+        owners = list({owner for owner, _ in (*self._failed, *self._served)})
+        gone = []
+        for owner, generation, number, is_discarded in fetch_among(connection, _BURIED, owners):
+            place = (owner, generation)
+            if not is_discarded:
+                self._failed.pop(place, None)
+            if (commit := self._served.get(place)) is not None:
+                detail = {"dead_letter": number, "source": commit.source, "generation": generation}
+                gone.append(self._entry("released", commit, detail))
+        record(connection, [*self._failed.values(), *gone], self._now)
 
     def _remove(self, connection: Connection, removals: Sequence[OwnerRemoval]) -> None:
         """Remove all that is known of owners, unless the number is another owner's by now."""

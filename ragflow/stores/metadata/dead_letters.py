@@ -26,8 +26,9 @@ _THESE = "b.id IN (*)"
 # Failed without an instant to wait for: stale, whatever it was tried with.
 _DUE = "UPDATE done SET state = 2, tried_definition = nullif(tried_definition, 0) \
 WHERE owner = ? AND generation = ?"
-_BEGIN_AGAIN = "UPDATE dead_letter SET tries = 0, not_before = NULL, token = NULL, \
-discarded_at = NULL WHERE id = ?"
+_BEGIN_AGAIN = "UPDATE dead_letter SET tries = 0, not_before = NULL, discarded_at = NULL \
+WHERE id = ?"
+# A call that several owners share died under the name of one of them.
 _FORGET_DEATHS = "DELETE FROM death WHERE instance = ? AND (owner = ? OR call = ?)"
 
 # Held back with any definition.

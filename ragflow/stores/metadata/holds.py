@@ -14,6 +14,8 @@ from ragflow.errors import BusyError, HomeError
 
 #: Seconds given to a holder to write who it is.
 _INTRODUCTION = 0.5
+#: Seconds in which those who look at a lock are done with it, though others come meanwhile.
+_LOOKS = 2.0
 
 
 class Holds:
@@ -83,7 +85,10 @@ class Holds:
             ) from error
         self._open.add(file)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            if wait:
+                fcntl.flock(file, fcntl.LOCK_EX)
+            else:
+                self._lock_at_once(file)
         except BlockingIOError:
             self._open.discard(file)
             os.close(file)
@@ -97,6 +102,22 @@ class Holds:
             raise
         os.ftruncate(file, 0)
         return file
+
+    def _lock_at_once(self, file: int) -> None:
+        """Lock it, though others look whether it is; raise `BlockingIOError` where one holds it."""
+        until = self._clock.elapsed() + _LOOKS
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                # Beside those who look there is room for one more, beside a holder there is not.
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                fcntl.flock(file, fcntl.LOCK_UN)
+                if self._clock.elapsed() > until:
+                    raise
+            else:
+                return
+            self._clock.sleep(0.002)
 
     def _holder(self, path: Path) -> str:
         # The holder may have taken the lock this instant and not have said who it is.

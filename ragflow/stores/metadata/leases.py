@@ -43,6 +43,10 @@ _RENEW = "UPDATE lease SET renewed_at = ? WHERE instance = ? AND epoch = ?"
 _RELEASE = "UPDATE lease SET renewed_at = NULL WHERE instance = ? AND epoch = ?"
 
 
+class HeldError(BusyError):
+    """Another holds the lease: not the database, which is for whoever waits for that."""
+
+
 class SqliteLeases:
     """The leases of a home. Safe for threads and processes; every taking is atomic."""
 
@@ -55,21 +59,19 @@ class SqliteLeases:
         self._clock = clock
         self._holder = uuid.uuid4().hex
 
-    def take(
-        self, instance: Instance, owner: str, *, is_locked: bool = False, force: bool = False
-    ) -> Lease:
+    def take(self, instance: Instance, owner: str, *, is_locked: bool = False) -> Lease:
         """Take the lease; every lease of the instance before it counts no more, at once.
 
         It is free when nobody holds it, when it was not renewed for 30 s, and when its holder
         held the file lock, which `is_locked` says is in our hands now. Raises `BusyError`
-        where it is not, unless `force`.
+        where it is not.
         """
         now = self._clock.now()
 
         def write(connection: Connection) -> Lease:
             epoch, held = _find(connection, instance)
             is_freed = is_locked and held is not None and held.is_locked
-            if held is not None and held.until > now and not (is_freed or force):
+            if held is not None and held.until > now and not is_freed:
                 raise _busy(instance, held)
             lease = Lease(
                 instance=instance.id,
@@ -134,6 +136,8 @@ class SqliteLeases:
     def hold(self, instance: Instance, *, owner: str, wait: bool) -> Iterator[Lease]:
         """Hold file lock and lease, or the lease alone where the lock's holder is stopped.
 
+        The lock's holder is that when it did not renew its lease in time, and when it lost it to
+        another that is over by now.
         The lease is renewed by a thread while the context lives. Raises `BusyError` naming
         who holds it and since when, unless `wait`.
         """
@@ -147,27 +151,32 @@ class SqliteLeases:
                 self._let_go(lease)
 
     def _obtain(self, locks: ExitStack, instance: Instance, *, owner: str, wait: bool) -> Lease:
-        until = self._clock.elapsed() + TRANSITION
+        free_since: float | None = None
         while True:
+            now = self._clock.elapsed()
+            # Who has the lock alone is about to take the lease, or has just let go of it; else it
+            # was stopped, lost the lease, and is refused when it comes back.
+            is_left = free_since is not None and now - free_since >= TRANSITION
             try:
-                return self._try(locks, instance, owner)
-            except BusyError:
+                return self._try(locks, instance, owner, is_left=is_left)
+            except HeldError:
                 locks.close()
-                # Who has the lock alone is about to take the lease, or has just let go of it.
-                is_passing = self._find(instance) is None and self._clock.elapsed() < until
-                if not wait and not is_passing:
+                is_free = self._find(instance) is None
+                if not wait and not is_free:
                     raise
+            free_since = (now if free_since is None else free_since) if is_free else None
             self._clock.sleep(PATIENCE if wait else PATIENCE / 10)
 
-    def _try(self, locks: ExitStack, instance: Instance, owner: str) -> Lease:
+    def _try(self, locks: ExitStack, instance: Instance, owner: str, *, is_left: bool) -> Lease:
         what = f"instance {instance.name!r}"
         lock = self._holds.hold(_lock_name(instance), what=what, owner=owner, wait=False)
         try:
             locks.enter_context(lock)
-        except BusyError:
+        except BusyError as error:
             held = self._find(instance)
-            if held is None or (held.is_locked and held.until > self._clock.now()):
-                raise
+            is_kept = held is not None and held.is_locked and held.until > self._clock.now()
+            if is_kept or (held is None and not is_left):
+                raise HeldError(str(error), hint=error.hint) from None
             return self.take(instance, owner)
         return self.take(instance, owner, is_locked=True)
 
@@ -235,9 +244,9 @@ def _lock_name(instance: Instance) -> str:
     return f"{words}-{instance.identity.hex()}" if words else instance.identity.hex()
 
 
-def _busy(instance: Instance, held: Lease) -> BusyError:
+def _busy(instance: Instance, held: Lease) -> HeldError:
     since = held.since.isoformat(timespec="seconds")
-    return BusyError(
+    return HeldError(
         f"instance {instance.name!r} is held by {held.owner} (process {held.pid}) since {since}",
         hint="wait for it with --wait, or stop that process",
     )

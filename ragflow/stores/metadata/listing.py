@@ -50,7 +50,9 @@ _CHANGES = (Change.ADDED, Change.MODIFIED, Change.STALE) + (Change.UNCHANGED,) *
 # so; `waits` those that wait, by the token they were tried with: what could not even be read has
 # no input to tell by. States are those of `encoding.OWNER_STATES`: 0 succeeded, 1 skipped,
 # 2 failed, 3 held back. What failed waits for its instant, what is held back for ever or for
-# that. A definition of 0 is any: the dead letter was discarded, and is not counted.
+# that. A definition of 0 is any: the dead letter was discarded, and is not counted. Those of a
+# home of the first version know no token: what could not be read then waits for any but the one
+# that it was served with.
 _COMPARE = """
 INSERT INTO compared (key, owner, change)
 SELECT key, owner,
@@ -81,6 +83,8 @@ FROM (
     total(CASE
       WHEN d.requirement IS NOT NULL
         AND d.requirement IN (SELECT requirement FROM released) THEN 0
+      WHEN b.token IS NULL AND d.tried_definition = 0
+        THEN d.tried_input IS NULL AND s.token <> l.token
       ELSE d.tried_definition IN (p.definition, 0) AND b.token = l.token
         AND coalesce(b.not_before, iif(d.state = 3, :now + 1, 0)) > :now
     END) AS waits,
@@ -312,6 +316,7 @@ class SqliteListing:
             tried_definition=self._present[generation] if tried == 0 else tried_definition,
             tries=tries or 0,
             not_before=None if not_before is None else from_microseconds(not_before),
+            is_discarded=tried == 0,
         )
 
     def _definition(self, connection: Connection, number: int | None) -> bytes | None:

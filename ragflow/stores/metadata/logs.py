@@ -20,6 +20,9 @@ LINE = 16 * 1024
 _ADD = "INSERT INTO log (run, task, key, at, stream, level, text) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _READ = "SELECT run, task, key, at, stream, level, text FROM log WHERE run = :run \
 AND (:task IS NULL OR task = :task) AND (:key IS NULL OR key = :key) ORDER BY id"
+_KEPT = "SELECT count(*), total(length(CAST(text AS BLOB))), \
+total(task IS NULL AND stream = 'log' AND text LIKE ?) FROM log WHERE run = ?"
+_NO_MORE = "no more is kept of this run: "
 
 
 class SqliteLogs:
@@ -53,19 +56,26 @@ class SqliteLogs:
             text = f"{text[:LINE]} … ({len(text) - LINE} letters more)"
         row = (run, task, key, to_microseconds(at), stream, level, text)
         with self._lock:
-            lines, size = self._room.get(run, (MOST_LINES, MOST_BYTES))
+            if run not in self._room:
+                self._room[run] = self._left(run)
+            lines, size = self._room[run]
             if lines < 0:
                 return
             left = (lines - 1, size - len(text.encode()))
             if min(left) < 0:
                 left = (-1, 0)
-                told = f"no more is kept of this run: {MOST_LINES:,} lines or {MOST_BYTES:,} bytes"
+                told = f"{_NO_MORE}{MOST_LINES:,} lines or {MOST_BYTES:,} bytes"
                 row = (run, None, None, to_microseconds(at), "log", "warning", told)
             self._room[run] = left
             if self._portion is not None and self._portion.take(row):
                 return
             portion = self._portion = _Portion(self._lock, row)
         self._writer.post(portion)
+
+    def _left(self, run: int) -> tuple[int, int]:
+        """Return the lines and bytes left of a run, which another process may have begun."""
+        lines, size, told = self._connections.fetch(_KEPT, (f"{_NO_MORE}%", run))[0]
+        return (-1, 0) if told else (MOST_LINES - lines, MOST_BYTES - int(size))
 
     def read(self, run: int, *, task: str | None = None, key: str | None = None) -> list[LogLine]:
         """Return what was kept, in order."""

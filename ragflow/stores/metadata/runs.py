@@ -21,8 +21,8 @@ from ragflow.stores.metadata.encoding import (
 )
 from ragflow.stores.metadata.writer import Writes
 
-_SELECT = "SELECT r.id, i.name, i.pipeline, r.state, r.parameters, r.started_at, r.ended_at, \
-r.summary, r.error, r.trigger FROM run AS r JOIN instance AS i ON i.id = r.instance "
+_SELECT = "SELECT r.id, i.name, i.id, i.pipeline, r.state, r.parameters, r.started_at, \
+r.ended_at, r.summary, r.error, r.trigger FROM run AS r JOIN instance AS i ON i.id = r.instance "
 _ADD = "INSERT INTO run (instance, state, trigger, parameters, started_at) \
 VALUES (?, ?, ?, ?, ?) RETURNING id"
 _CUT_OFF = "UPDATE run SET state = 'failed', error = ?, ended_at = ? WHERE instance = ? \
@@ -44,10 +44,19 @@ SENTENCE = 300
 class SqliteRuns:
     """The history of runs of a home. Safe for threads."""
 
-    def __init__(self, connections: Connections, writer: Writes, clock: Clock) -> None:
+    def __init__(
+        self,
+        connections: Connections,
+        writer: Writes,
+        clock: Clock,
+        *,
+        held: int | None = None,
+    ) -> None:
+        """Know them; `held` is the number of the one instance that runs are taken up of."""
         self._connections = connections
         self._writer = writer
         self._clock = clock
+        self._held = held
 
     def begin(
         self,
@@ -68,7 +77,7 @@ class SqliteRuns:
 
         def write(connection: Connection) -> int:
             number = int(fetch(connection, _ADD, values)[0][0])
-            _cut_off(connection, instance.id, number, now)
+            _cut_off(connection, instance.id, instance.name, run=number, now=now)
             began = Entry("run.began", actor or trigger, instance.name, detail, number)
             record(connection, [began], now)
             return number
@@ -78,13 +87,19 @@ class SqliteRuns:
     def take_up(self, run: int, *, actor: str | None = None) -> None:
         """Record that a run that was cut off, failed or was cancelled goes on.
 
-        What was asked of it before is forgotten. Raises `NotFoundError` when it is not there
-        and `UsageError` when it succeeded.
+        What was asked of it before is forgotten. Raises `NotFoundError` when it is not there,
+        and `UsageError` when it succeeded or is of another instance than the one held.
         """
         now = self._clock.now()
 
         def write(connection: Connection) -> None:
             instance, name, state = _find(connection, run)
+            if self._held not in (None, instance):
+                raise UsageError(
+                    f"run {run} cannot be taken up: it belongs to instance {name!r}, "
+                    "which is not the one that is held",
+                    hint="take it up with the pipeline and the scope it began with",
+                )
             if state in (RunState.SUCCEEDED, RunState.SUCCEEDED_WITH_FAILURES, RunState.QUEUED):
                 raise UsageError(
                     f"run {run} cannot be taken up: it is {state.value}",
@@ -93,7 +108,7 @@ class SqliteRuns:
             connection.exec_driver_sql(_TAKE_UP, (run,))
             # What was asked of it was asked of the process that is gone.
             connection.exec_driver_sql("DELETE FROM control WHERE run = ?", (run,))
-            _cut_off(connection, instance, run, now)
+            _cut_off(connection, instance, name, run=run, now=now)
             entry = Entry("run.taken_up", actor or f"run {run}", name, {"from": state.value}, run)
             record(connection, [entry], now)
 
@@ -214,12 +229,12 @@ def _is_over(state: RunState) -> bool:
     return state not in (RunState.QUEUED, *_MARKS)
 
 
-def _cut_off(connection: Connection, instance: int, run: int, now: datetime) -> None:
+def _cut_off(connection: Connection, instance: int, name: str, *, run: int, now: datetime) -> None:
     # Whoever writes this holds the instance, so what still says it runs does not.
     gone = fetch(connection, _CUT_OFF, (CUT_OFF, to_microseconds(now), instance, run))
     record(
         connection,
-        [Entry("run.cut_off", f"run {run}", None, {"by": run}, number) for (number,) in gone],
+        [Entry("run.cut_off", f"run {run}", name, {"by": run}, number) for (number,) in gone],
         now,
     )
 
@@ -237,10 +252,12 @@ def _failure(attempt: FailedAttempt) -> Entry:
 
 
 def _record(row: tuple[Any, ...]) -> RunRecord:
-    number, instance, pipeline, state, parameters, began, ended, summary, error, trigger = row
+    number, instance, home, pipeline, state, parameters, began, ended, *rest = row
+    summary, error, trigger = rest
     return RunRecord(
         id=number,
         instance=instance,
+        instance_id=home,
         pipeline=pipeline,
         state=RunState(state),
         parameters=from_json(parameters),

@@ -7,7 +7,7 @@ from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, Strin
 from ragflow.core.commit_points import reached
 from ragflow.errors import HomeError
 from ragflow.stores.metadata.connections import fetch, transaction
-from ragflow.stores.metadata.tables import REVISIONS, schema
+from ragflow.stores.metadata.tables import REVISIONS, TRIGGERS, schema
 
 #: Vectors of 768 and 1,024 halves leave a third or a half of the usual 4 KiB pages empty;
 #: measured, these waste a sixth at most.
@@ -63,6 +63,8 @@ def make_current(connection: Connection, database: Path) -> None:
 def create(connection: Connection) -> None:
     """Create every table as it is now; gives what all migrations together give, but faster."""
     schema.create_all(connection, checkfirst=False)
+    for trigger in TRIGGERS:
+        connection.exec_driver_sql(trigger)
     _STAMP.create(connection, checkfirst=False)
     connection.exec_driver_sql("INSERT INTO alembic_version VALUES (?)", (REVISIONS[-1],))
 

@@ -70,11 +70,11 @@ class SqliteMetadataStore:
         self.leases: Leases = self._leases
         self._open(self._writer)
 
-    def _open(self, writer: Writes) -> None:
+    def _open(self, writer: Writes, *, held: int | None = None) -> None:
         connections, clock = self._connections, self._clock
         self.ledger: Ledger = SqliteLedger(connections, writer, self._definitions, clock)
         self.generations: Generations = SqliteGenerations(connections, writer, clock)
-        self.runs: Runs = SqliteRuns(connections, writer, clock)
+        self.runs: Runs = SqliteRuns(connections, writer, clock, held=held)
         self.assignments: Assignments = SqliteAssignments(connections, writer, clock)
         self.dead_letters: DeadLetters = SqliteDeadLetters(connections, writer, clock)
         self.controls: Controls = SqliteControls(connections, writer, clock)
@@ -109,7 +109,7 @@ class SqliteMetadataStore:
         written is not, and the write raises `LeaseLostError`. What is posted is dropped then.
         Memos are not compared: they are true whoever puts them. Closing either closes both.
         """
-        return _Leased(self, FencedWriter(self._writer, lease))
+        return _Leased(self, lease)
 
     def flush(self) -> None:
         """Return when everything put so far is durable."""
@@ -126,9 +126,9 @@ class SqliteMetadataStore:
 class _Leased(SqliteMetadataStore):
     """A store whose writes are another's, but for what they go through."""
 
-    def __init__(self, store: SqliteMetadataStore, writer: Writes) -> None:
+    def __init__(self, store: SqliteMetadataStore, lease: Lease) -> None:
         vars(self).update(vars(store))
-        self._open(writer)
+        self._open(FencedWriter(self._writer, lease), held=lease.instance)
 
 
 def open_store(

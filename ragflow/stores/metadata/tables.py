@@ -178,7 +178,6 @@ assignment = Table(
     Column("calls", LargeBinary, nullable=False),
     #: Whether nothing else is open meanwhile.
     Column("alone", SmallInteger, nullable=False),
-    Column("worker", Text, nullable=False),
     Column("opened_at", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -298,7 +297,7 @@ dead_letter = Table(
     Column("owner", Integer, nullable=False),
     Column("generation", Integer, nullable=False),
     Column("run", Integer, nullable=False),
-    #: The version token it was tried with; NULL where it is to be tried whatever its token.
+    #: The version token it was tried with; NULL where a home of the first version did not say.
     Column("token", LargeBinary),
     Column("task", Text),
     Column("part", Text),
@@ -319,7 +318,7 @@ dead_letter = Table(
     sqlite_autoincrement=True,
 )
 
-#: What people, schedules and runs did. Rows are added, never changed.
+#: What people, schedules and runs did. Rows are added; triggers refuse all else.
 event = Table(
     "event",
     schema,
@@ -333,4 +332,11 @@ event = Table(
     Column("detail", Text),
     Column("at", BigInteger, nullable=False),
     Index("event_run", "run"),
+)
+
+#: Make "never changed" true of whoever opens the database with other tools, too.
+TRIGGERS = tuple(
+    f"CREATE TRIGGER event_{verb} BEFORE {verb.upper()} ON event "
+    "BEGIN SELECT RAISE(ABORT, 'events are never changed or deleted'); END"
+    for verb in ("update", "delete")
 )

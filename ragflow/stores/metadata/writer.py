@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, Protocol, TypeVar
 
@@ -233,27 +233,37 @@ class Writer:
 
     def _write(self, group: list[Write]) -> None:
         connection = self._connect(group)
-        ready = [write for write in group if self._is_prepared(write)]
-        bare = driver(connection)
-        try:
-            bare.execute("BEGIN IMMEDIATE")
-        except Exception as error:
-            busy = home_error(error, self._connections.database)
-            if not isinstance(busy, BusyError):
-                raise
-            self._postpone(ready, busy)
-            return
-        connection.info[CHECKED] = set()
+        ready = deque(write for write in group if self._is_prepared(write))
         written: list[Write] = []
-        for write in ready:
+        while ready:
+            # What fails before anything is written ends its transaction: the next begins another.
+            if not written and not self._begin(connection, ready):
+                return
+            write = ready.popleft()
             if self._act(connection, write, is_first=not written):
                 written.append(write)
+        if not written:
+            return
         _point(written, "written")
-        bare.execute("COMMIT")
+        driver(connection).execute("COMMIT")
         del connection.info[CHECKED]
         _point(written, "committed")
         for write in written:
             write.written()
+
+    def _begin(self, connection: Connection, waiting: Sequence[Write]) -> bool:
+        """Begin a transaction; where others keep the database locked, put off what waits."""
+        try:
+            driver(connection).execute("BEGIN IMMEDIATE")
+        except Exception as error:
+            busy = home_error(error, self._connections.database)
+            if not isinstance(busy, BusyError):
+                raise
+            self._postpone(waiting, busy)
+            return False
+        # Whatever was compared in another transaction may have changed since.
+        connection.info[CHECKED] = set()
+        return True
 
     def _connect(self, group: list[Write]) -> Connection:
         if self._connection is None:
@@ -280,7 +290,7 @@ class Writer:
             self._tell(write, error)
             if is_first:
                 bare.execute("ROLLBACK")
-                bare.execute("BEGIN IMMEDIATE")
+                del connection.info[CHECKED]
                 return False
             bare.execute("ROLLBACK TO one")
             bare.execute("RELEASE one")
@@ -304,7 +314,7 @@ class Writer:
         elif self._failure is None:
             self._failure = error
 
-    def _postpone(self, group: list[Write], busy: BusyError) -> None:
+    def _postpone(self, group: Sequence[Write], busy: BusyError) -> None:
         posted = [write for write in group if not isinstance(write, _Awaited)]
         with self._changed:
             if not self._is_closed:

@@ -101,10 +101,11 @@ def test_what_succeeded_is_not_taken_up(project):
     assert project.refused("cancel", "1")[0] == "error: run 1 is over: it succeeded"
 
 
-def test_the_last_run_without_a_like_that_succeeded_is_taken_up(project):
+def test_a_run_is_not_taken_up_by_itself_once_its_instance_succeeded_otherwise(project):
     project.type("run", "chain", "-p", "fail=true", code=1)
     project.type("run", "chain")
-    assert project.refused("resume", code=1)[0] == (
+    assert project.refused("resume", code=2)[0].startswith("error: no run can be taken up")
+    assert project.refused("resume", "1", code=1)[0] == (
         "error: the step 'store' failed: ValueError: no room"
     )
     assert len(project.ask("runs", "runs")["runs"]) == 2

@@ -26,6 +26,8 @@ def test_a_project_without_dead_letters_says_so(project):
     done = project.type("dead-letters", "list")
     assert (done.out, done.err) == ("", "no dead letters\n")
     assert project.type("dead-letters", "replay").err == "no dead letters\n"
+    for command in (("list",), ("replay",), ("replay", "--run")):
+        assert project.ask("dead-letters", "dead-letters", *command)["dead_letters"] == []
 
 
 def test_dead_letters_are_listed_with_why_and_what_releases_them(failed):
@@ -84,6 +86,39 @@ def test_a_replay_may_run_at_once_with_the_parameters_of_the_run_that_failed(fai
     assert (done["run"], done["documents"]["failed"], done["documents"]["held_back"]) == (3, 1, 2)
 
 
+def test_one_run_tries_no_dead_letters_of_two_instances_of_a_name(project):
+    project.write(a="bad", b="good")
+    for place in ("x", "y"):
+        project.type("run", "strict", "-p", "forbidden=bad", "-p", f"collection={place}", code=3)
+    assert project.refused("dead-letters", "replay", "--run") == [
+        "error: one run cannot try these 2 dead letters: they are of 2 instances",
+        "hint: leave out --run, or choose those of one run by their numbers: 1, or 2",
+    ]
+    assert not project.ask("audit", "audit", "--action", "dead_letter.replayed")["events"]
+    done = project.type("dead-letters", "replay", "2", "--run", code=3)
+    assert "1 dead letter (a.txt) tried now" in done.err
+    assert "collection=y" in project.type("show", "3").out
+
+
+def test_one_run_tries_no_dead_letters_that_failed_with_different_parameters(project):
+    project.write(a="bad")
+    project.type("run", "strict", "-p", "forbidden=bad", code=3)
+    project.write(b="worse")
+    project.type("run", "strict", "--only", "b.txt", "-p", "forbidden=worse", code=3)
+    assert project.refused("dead-letters", "replay", "--run")[0] == (
+        "error: one run cannot try these 2 dead letters: they failed with different parameters"
+    )
+
+
+def test_a_run_says_when_the_first_dead_letter_of_its_own_instance_is_due(project):
+    project.write(a="closed", b="bad")
+    later = ("run", "strict", "-p", "later=closed", "-p", "collection=x")
+    project.type(*later, code=3)
+    assert "the first is due at" in project.type(*later, code=3).out
+    other = project.type("run", "strict", "-p", "forbidden=bad", "-p", "collection=y", code=3)
+    assert "the first is due at" not in other.out
+
+
 def test_what_is_discarded_is_neither_listed_nor_tried_until_its_content_changes(failed):
     done = failed.type("dead-letters", "discard", "--key", "a.txt", "--yes")
     assert done.out == "discarded 1 dead letter (a.txt): not tried until the content changes\n"
@@ -109,6 +144,11 @@ def test_a_person_is_asked_before_anything_is_discarded(failed, monkeypatch, ans
     done = failed.type("dead-letters", "discard", "2", code=code)
     assert "discard 1 dead letter (b.txt)?" in done.err
     assert len(keys(failed)) == left
+
+
+def test_with_a_closed_stdin_nothing_is_discarded(failed, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    assert failed.refused("dead-letters", "discard", "2")[0] == "error: nobody is there to ask"
 
 
 def test_without_a_person_nothing_is_discarded_unless_told_so(failed, monkeypatch):

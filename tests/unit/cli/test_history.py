@@ -4,7 +4,9 @@ from jsonschema import validate
 
 from ragflow.cli.history import CUT_OFF, _summary
 from ragflow.core.records import RunRecord, TaskTotal
+from ragflow.core.run_records import OpenAssignment
 from ragflow.core.states import RunState
+from ragflow.runtime.home import open_home
 from tests.unit.cli.test_schemas import SCHEMAS
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -14,6 +16,7 @@ def unfinished(**changes):
     facts = {
         "id": 4,
         "instance": "handbook",
+        "instance_id": 1,
         "pipeline": "handbook",
         "state": RunState.FAILED,
         "parameters": {},
@@ -51,3 +54,36 @@ def test_a_run_at_work_has_no_reason_to_end():
 def test_a_finished_run_is_what_it_printed():
     printed = {"schema": 1}
     assert _summary(unfinished(summary=printed), {}, set()) is printed
+
+
+def steps(project):
+    shown = project.type("show", "1").lines
+    heading = next(number for number, line in enumerate(shown) if line.startswith("task "))
+    told = [line.split()[0] for line in shown[heading + 1 : heading + 4]]
+    assert list(project.ask("run", "show", "1")["tasks"]) == told
+    return told
+
+
+def test_the_steps_of_a_run_that_failed_are_told_in_the_order_of_the_pipeline(project):
+    project.type("run", "chain", "-p", "fail=true", code=1)
+    assert steps(project) == ["fetch", "wait", "store"]
+
+
+def test_the_steps_of_a_run_are_told_where_its_pipeline_can_no_longer_be_loaded(project):
+    project.type("run", "chain", "-p", "fail=true", code=1)
+    (project.folder / "pipelines" / "broken.py").write_text("1 / 0\n", encoding="utf-8")
+    assert sorted(steps(project)) == ["fetch", "store", "wait"]
+
+
+def test_what_workers_held_is_told_of_the_very_instance_of_a_run(project):
+    with open_home(project.folder) as home:
+        store = home.metadata
+        for place in ("a", "b"):
+            instance = store.instance("strict", "strict", {"collection": place})
+            run = store.runs.begin(instance, {"collection": place}, trigger="command")
+            given = OpenAssignment(number=1, task=f"to_{place}", calls=[("a.txt", b"call")])
+            store.assignments.open(run, [given]).result()
+    for run, task in (("1", "to_a"), ("2", "to_b")):
+        shown = project.type("show", run).lines
+        assert shown[0] == f"run {run} of strict: cut off"
+        assert [line.split()[0] for line in shown if line.startswith("to_")] == [task]

@@ -94,6 +94,37 @@ def test_a_wrong_command_line_is_two_lines_and_ends_with_2(ragflow, arguments, e
     assert second.startswith(f"hint: {hint}")
 
 
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 0])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("show",),
+        ("logs",),
+        ("cancel",),
+        ("pause",),
+        ("resume",),
+        ("dead-letters", "show"),
+        ("dead-letters", "replay", "1"),
+        ("dead-letters", "discard"),
+        ("audit", "--run"),
+        ("audit", "--limit"),
+        ("runs", "-n"),
+    ],
+)
+def test_a_number_that_no_store_can_look_for_is_wrong_usage(ragflow, command, number):
+    # After "--" what begins with "-" is no option.
+    end = () if command[-1].startswith("-") else ("--",)
+    code, out, err = ragflow(*command, *end, str(number))
+    assert (code, out) == (2, "")
+    assert err.startswith("error: invalid value for ")
+    assert f"{number} is not in the range 1<=x<={2**63 - 1}" in err
+
+
+def test_more_hits_than_a_store_can_count_are_wrong_usage(ragflow):
+    code, _, err = ragflow("query", "a", "b", "-k", str(2**31))
+    assert (code, err.partition(":")[2][:25]) == (2, " invalid value for '-k': ")
+
+
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_debug_shows_where_an_error_comes_from_wherever_it_stands(ragflow, place):
     arguments = ["run", "a"]

@@ -34,7 +34,7 @@ def test_a_step_that_failed_is_shown_with_its_attempt_and_traceback(project):
     assert "Traceback" not in shown.out
     heading = ["failed", "attempt", "outcome", "time", "reason"]
     at = [line.split() for line in shown.lines].index(["task", *heading[1:]])
-    assert shown.lines[at + 1].split()[:3] == ["store", "1", "error"]
+    assert shown.lines[at + 1].split()[:5] == ["store", "1", "raised", "an", "error"]
     assert shown.lines[at + 1].endswith("ValueError: no room")
     with_traceback = project.type("show", "1", "--traceback").lines
     assert "store, attempt 1:" in with_traceback

@@ -10,7 +10,7 @@ from ragflow.core.pipeline_graph import PipelineGraph
 from ragflow.core.shapes import Shape
 from ragflow.core.source_reference import SourceReference
 from ragflow.errors import HandleError, ParameterError, PipelineError
-from ragflow.tasks import files, group, parent_folder, read
+from ragflow.tasks import files, group, parent_folder, read, split
 
 SOURCE = SourceReference("files", {"folder": "docs"})
 
@@ -359,3 +359,22 @@ def test_a_task_may_wait_for_what_became_of_the_same_items():
     graph = graph_of(p)
     assert graph.nodes["extract"].after == ("cut",)
     assert [node.name for node in graph.upstream("save")] == ["read", "cut", "extract", "save"]
+
+
+def test_a_task_that_only_a_split_or_a_union_is_given_is_a_leaf():
+    def leaves(function):
+        return [node.name for node in graph_of(function).leaves]
+
+    def is_long(content: str) -> bool: ...
+
+    def ends():
+        good, poor = split(extract(read(SOURCE)), by=is_long)
+        united = extract(good) | extract(poor)
+        split(united, by=is_long)
+
+    def goes_on():
+        good, poor = split(extract(read(SOURCE)), by=is_long)
+        cut(extract(good) | extract(poor))
+
+    assert leaves(ends) == ["extract-2", "extract-3"]
+    assert leaves(goes_on) == ["cut"]

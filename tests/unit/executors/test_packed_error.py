@@ -124,3 +124,76 @@ def test_a_message_of_halves_of_characters_travels():
 
 def test_a_huge_error_is_cut():
     assert len(msgspec.msgpack.encode(pack(ValueError("x" * 10**6)))) < 10**6
+
+
+# --- Errors that resist -------------------------------------------------------------------------
+
+
+class ResistingError(Exception):
+    def __reduce__(self):
+        raise TypeError("it cannot be pickled")
+
+
+class OddMapping(dict):
+    def items(self):
+        raise KeyError("no items")
+
+
+class OddText(str):
+    __slots__ = ()
+
+    def __str__(self):
+        raise LookupError("no text")
+
+
+class OddNotesError(Exception):
+    def add_note(self, note):
+        raise RuntimeError(note)
+
+
+def with_attribute(value):
+    error = ValueError("real")
+    error.odd = value
+    return error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ResistingError("real"),
+        OddNotesError("real"),
+        with_attribute(OddMapping(a=1)),
+        with_attribute(OddText("x")),
+        with_attribute([OddMapping(a=1)]),
+        with_attribute("x" * 10**7),
+    ],
+)
+def test_an_error_whose_parts_resist_travels_without_them(error):
+    back = there_and_back(error)
+    assert str(back) == "real"
+    assert "odd" not in vars(back)
+
+
+def test_an_error_whose_notes_are_no_list_comes_back_as_itself():
+    error = ValueError("real")
+    error.__notes__ = "no list"
+    assert str(there_and_back(error)) == "real"
+
+
+def test_many_large_attributes_stay_behind_so_that_the_rest_arrives():
+    error = ValueError("real")
+    for number in range(400):
+        setattr(error, f"a{number}", "x" * 60_000)
+    assert len(msgspec.msgpack.encode(pack(error))) < 2 << 20
+    assert str(there_and_back(error)) == "real"
+
+
+def test_an_error_travels_without_what_is_masked():
+    error = ValueError("the key sesame is wrong", {"sesame": ["sesame"]}, ("sesame",))
+    error.key = "sesame"
+    error.add_note("sesame")
+    packed = pack(error, lambda text: text.replace("sesame", "***"))
+    assert b"sesame" not in msgspec.msgpack.encode(packed)
+    back = rebuild(packed)
+    assert type(back) is ValueError
+    assert back.args[0] == "the key *** is wrong"

@@ -8,12 +8,13 @@ import threading
 
 import pytest
 
-from ragflow.errors import PluginError
+from ragflow.errors import PluginError, TimedOutError
 from ragflow.executors.processes.executor import ProcessExecutor
 from ragflow.executors.processes.frames import Begin, Channel, Ended
 from ragflow.interfaces.execution import Limits, WorkerDiedError
 from ragflow.testing.executor import BOOTSTRAP
 from ragflow.testing.executor_calls import PATIENCE, Call
+from ragflow.testing.executor_processes import wait_until_dead, written
 
 
 @pytest.fixture
@@ -51,17 +52,49 @@ def test_a_bootstrap_that_fails_is_told_apart_from_a_task_that_does(opened, boot
         assert "in the worker" in failed.__cause__.__notes__[0]
 
 
-def test_a_worker_that_dies_while_it_starts_is_a_death(opened):
+def test_a_worker_that_dies_whenever_it_starts_is_no_fault_of_the_work(opened):
     executor = opened(bootstrap="os:abort")
-    died = executor.submit(Call(1, "echo", 1)).exception(PATIENCE)
-    assert isinstance(died, WorkerDiedError)
-    assert died.signal_name == "SIGABRT"
+    failed = executor.submit(Call(1, "echo", 1)).exception(PATIENCE)
+    assert isinstance(failed, PluginError)
+    assert "tried 3 times: it ended with SIGABRT before it was ready" in str(failed)
+
+
+def test_a_worker_that_dies_once_while_it_starts_is_started_again(opened, tmp_path, monkeypatch):
+    tmp_path.joinpath("dies_once.py").write_text(
+        f"""
+import os
+from pathlib import Path
+from ragflow.testing.executor_calls import bootstrap as alive
+def bootstrap():
+    died = Path({str(tmp_path)!r}, "died")
+    if not died.exists():
+        died.touch()
+        os.kill(os.getpid(), 9)
+    return alive()
+""",
+        encoding="utf-8",
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    executor = opened(bootstrap="dies_once:bootstrap")
+    assert executor.submit(Call(1, "echo", 5)).result(PATIENCE) == 5
+    assert tmp_path.joinpath("died").exists()
+
+
+def test_a_process_that_cannot_be_made_is_no_fault_of_the_work(opened, monkeypatch):
+    def refuse(*_arguments, **_options):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    failed = opened().submit(Call(1, "echo", 1)).exception(PATIENCE)
+    assert isinstance(failed, PluginError)
+    assert "Resource temporarily unavailable" in str(failed)
 
 
 def test_a_worker_that_never_gets_ready_is_killed(opened):
     executor = opened(bootstrap="signal:pause", ready_within=0.5)
-    died = executor.submit(Call(1, "echo", 1)).exception(PATIENCE)
-    assert "was not ready within 0.5 s" in str(died)
+    failed = executor.submit(Call(1, "echo", 1)).exception(PATIENCE)
+    assert isinstance(failed, PluginError)
+    assert "was not ready within 0.5 s" in str(failed)
 
 
 def test_a_worker_is_stopped_while_it_starts(opened):
@@ -73,7 +106,7 @@ def test_a_worker_is_stopped_while_it_starts(opened):
 
 def test_a_worker_finds_what_its_parent_finds(opened, tmp_path, monkeypatch):
     tmp_path.joinpath("mine.py").write_text(
-        "class P:\n    def perform(self, data):\n        return b'\\x05'\n", encoding="utf-8"
+        "class P:\n    def perform(self, data, tell):\n        return b'\\x05'\n", encoding="utf-8"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     assert opened(bootstrap="mine:P").submit(Call(1, "echo", 1)).result(PATIENCE) == 5
@@ -205,7 +238,7 @@ def test_too_long_a_body_is_not_read(ends):
     ours, theirs = ends
     Channel(ours).send(Ended(), b"12345")
     with pytest.raises(OverflowError):
-        Channel(theirs).receive(Ended, at_most=4)
+        Channel(theirs).receive_answer(at_most=4)
 
 
 def test_an_end_that_is_gone_is_an_end_of_file(ends):
@@ -223,7 +256,7 @@ def test_a_worker_that_speaks_nonsense_is_replaced(opened, tmp_path, monkeypatch
         """
 import os, socket, sys
 class P:
-    def perform(self, data):
+    def perform(self, data, tell):
         if b"nonsense" in data:
             socket.socket(fileno=int(sys.argv[1])).sendall(b"\\xff" * 100)
         return b"\\x05"
@@ -236,6 +269,58 @@ class P:
     assert isinstance(died, WorkerDiedError)
     assert "gave an answer that cannot be read" in str(died)
     assert executor.submit(Call(2, "echo", 1)).result(PATIENCE) == 5
+
+
+# --- What is told -------------------------------------------------------------------------------
+
+
+def test_all_that_was_told_is_heard_of_threads_too_and_nothing_of_forks(opened):
+    work = Call(1, "tell", 500, "return", limits=Limits(output=100))
+    executor = opened()
+    assert executor.submit(work).result(PATIENCE) == 500
+    assert [each for each in work.heard if each != b"beside"] == [
+        str(number).encode() for number in range(500)
+    ]
+    assert work.heard.count(b"beside") == 500
+    next_one = Call(2, "echo", 1)
+    executor.submit(next_one).result(PATIENCE)
+    assert next_one.heard == []
+
+
+def test_what_was_told_before_a_death_is_heard(opened):
+    work = Call(1, "tell", 50, "kill")
+    assert isinstance(opened().submit(work).exception(PATIENCE), WorkerDiedError)
+    assert len(work.heard) == 100
+
+
+def test_what_was_told_before_the_time_was_over_is_heard(opened):
+    work = Call(1, "tell", 50, "sleep", limits=Limits(seconds=1))
+    assert isinstance(opened().submit(work).exception(PATIENCE), TimedOutError)
+    assert len(work.heard) == 100
+
+
+def test_what_cannot_be_heard_costs_the_work_nothing(opened, monkeypatch):
+    monkeypatch.setattr(Call, "hear", lambda *_: 1 / 0)
+    assert opened().submit(Call(1, "tell", 5, "return")).result(PATIENCE) == 5
+
+
+# --- Ends ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="only Linux gives a handle of a process")
+def test_programs_of_tasks_end_when_their_scheduler_is_killed(tmp_path):
+    program = f"""
+import os, signal
+from ragflow.executors.processes.executor import ProcessExecutor
+from ragflow.testing.executor_calls import Call, wait_for
+from pathlib import Path
+executor = ProcessExecutor(1, bootstrap={BOOTSTRAP!r})
+executor.submit(Call(1, "start program", {str(tmp_path)!r}))
+wait_for(Path({str(tmp_path)!r}, "program"))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert run_python(program).returncode == -9
+    wait_until_dead(*written(str(tmp_path), "program"))
 
 
 def test_the_limits_are_plain_data():

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ragflow.executors.threads import Threads
+from ragflow.errors import RunError
+from ragflow.executors.threads import MOST_LET_GO, Threads
 from ragflow.testing.executor_calls import PATIENCE, Call, wait_for, write
 
 
@@ -48,3 +49,19 @@ def test_a_cancelled_future_is_passed_over(threads, tmp_path):
     write(tmp_path / "gate", "open")
     assert (first.result(PATIENCE), third.result(PATIENCE)) == ("gate", 3)
     assert threads.submit(Call(2, "echo", 2)).result(PATIENCE) == 2
+
+
+def test_no_more_is_begun_while_too_many_go_on_that_cannot_be_ended(tmp_path):
+    threads = Threads(1)
+    for number in range(MOST_LET_GO):
+        threads.submit(Call(number, "wait", str(tmp_path)))
+        wait_for(tmp_path / "gate-begun", lines=number + 1)
+        assert not threads.stop(number)
+    with pytest.raises(RunError, match="32 calls were stopped and go on"):
+        threads.submit(Call(99, "echo", 1))
+    assert threads.submit(Call(98, "loop of", str(tmp_path), 0)).result(PATIENCE)
+    write(tmp_path / "gate", "open")
+    for thread in threads._let_go_on:
+        thread.join(PATIENCE)
+    assert threads.submit(Call(99, "echo", 1)).result(PATIENCE) == 1
+    threads.close()

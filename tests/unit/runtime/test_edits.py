@@ -1,5 +1,6 @@
 """After any sequence of edits a refresh leaves what a clean build gives, and does no more."""
 
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ragflow import Members, Part, SkipDocument, pipeline, task
+from ragflow import Members, Part, Retry, SkipDocument, pipeline, task
 from ragflow.core.resource_use import resource
 from ragflow.runtime.summary import DOCUMENTS
 from ragflow.tasks import group, read
@@ -33,7 +34,11 @@ def words(text: str, *, least: int = 1) -> list[Part[str]]:
     return [Part(w, {"place": n}) for n, w in enumerate(parts) if len(w) >= least]
 
 
-@task(version="1", per="batch", batch=3, space="marker", plan="count")
+#: What is down is asked again at once: nobody waits here.
+AT_ONCE = Retry(attempts=1, initial=timedelta(0))
+
+
+@task(version="1", per="batch", batch=3, space="marker", plan="count", retries=AT_ONCE)
 def mark(parts: list[str], *, marker: Any = marker) -> list[str]:
     MARKED.extend(parts)
     for part in parts:

@@ -172,7 +172,7 @@ def test_tiny_calls_run_where_they_are_asked_for(desk: Desk):
 
 
 def test_more_owners_than_the_window_holds_pass_through_it(desk: Desk, monkeypatch):
-    monkeypatch.setattr("ragflow.scheduling.surroundings.Surroundings.window_owners", 4)
+    monkeypatch.setattr("ragflow.scheduling.policies.WINDOW_OWNERS", 4)
     shelf = Shelf(**{f"k{number:03}": f"{number} {number % 7}" for number in range(60)})
 
     @pipeline

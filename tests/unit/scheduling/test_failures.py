@@ -233,9 +233,10 @@ def test_a_failure_of_one_document_fails_its_equals_too(desk: Desk):
     ERRORS["bad"] = ValueError("no")
     summary = desk.run(checking(shelf))
     assert changes(summary) == {"failed": 2, "added": 1}
-    assert CALLS.count("bad") == 1
-    (attempt,) = desk.failures(summary["run"])
-    assert attempt.key in ("a", "b")
+    # Once where both are under way together; an error is never remembered.
+    attempts = desk.failures(summary["run"])
+    assert CALLS.count("bad") == len(attempts) <= 2
+    assert {attempt.key for attempt in attempts} <= {"a", "b"}
 
 
 def test_a_failure_at_one_end_leaves_the_other_served(desk: Desk):

@@ -234,6 +234,26 @@ def test_what_somebody_configured_is_left_as_it_is(heard):
     assert heard.texts == ["look out"]
 
 
+# --- What cannot be told ------------------------------------------------------------------------
+
+
+def test_halves_of_characters_are_written_out(heard):
+    with at_terminal(), listening(), heard.speaker():
+        print("a \ud800 b")
+        LOG.warning("c %s", "\udcff")
+    assert heard.texts == ["a \\ud800 b", "c \\udcff"]
+
+
+def test_a_call_goes_on_when_what_it_says_cannot_be_kept():
+    def refuse(*_line: Any) -> None:
+        raise OSError("the store is gone")
+
+    with at_terminal() as terminal, listening(), Speaker(refuse, Masks(), "t", "k"):
+        print("said")
+        LOG.info("logged")
+    assert terminal.getvalue() == "said\n"
+
+
 # --- Secrets ------------------------------------------------------------------------------------
 
 
@@ -248,6 +268,17 @@ def test_secrets_that_were_told_are_masked(heard):
         print("ame!")
     assert heard.texts == ["*** abc", "***!"]
     assert terminal.getvalue() == "sesame-open abc\nsesame!\n"
+
+
+def test_secrets_are_masked_as_python_shows_them_and_where_a_text_was_cut():
+    masks = Masks()
+    secret = "open\nsesame"
+    masks.add(secret)
+    assert masks.masked(str((secret,))) == "('***',)"
+    masks.add("abcdefghij")
+    assert masks.masked_cut("cdefghij and abcdefghij or abcdefg") == "*** and *** or ***"
+    assert masks.masked_cut("it is abcdefg…") == "it is ***…"
+    assert masks.masked_cut("abcde is short") == "abcde is short"
 
 
 # --- In runs ------------------------------------------------------------------------------------

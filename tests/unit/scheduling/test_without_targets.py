@@ -77,8 +77,8 @@ def test_an_item_that_failed_is_held_back_until_it_changes(desk: Desk):
 
 def test_plan_equals_run_without_targets_too(desk: Desk):
     assert changes(desk.plan(doubles)) == {"added": 3}
+    assert CALLS == []  # done for its own sake: a plan only counts it
     assert changes(desk.run(doubles)) == {"added": 3}
-    assert len(CALLS) == 3  # the plan remembered them
     assert changes(desk.plan(doubles)) == {"unchanged": 3}
 
 

@@ -1,5 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from ragflow.core.records import FailedAttempt, OwnerView, RunRecord
 from ragflow.core.run_records import LeftAssignment
 from ragflow.core.states import OwnerState, RunState
@@ -26,6 +28,7 @@ def run(**changes):
     facts = {
         "id": 3,
         "instance": "handbook",
+        "instance_id": 1,
         "pipeline": "handbook",
         "state": RunState.SUCCEEDED,
         "parameters": {"folder": "docs"},
@@ -106,14 +109,41 @@ def test_failed_attempts_name_document_part_task_and_reason():
     failed = attempt(part="0.4", message="ValueError: no\nhours")
     assert [line.split() for line in render(failures_table([failed])).splitlines()] == [
         ["failed", "task", "attempt", "outcome", "time", "reason"],
-        ["a.md", "(part", "0.4)", "check", "1", "error", "ValueError:", "no\\nhours"],
+        [
+            "a.md",
+            "(part",
+            "0.4)",
+            "check",
+            "1",
+            "raised",
+            "an",
+            "error",
+            "ValueError:",
+            "no\\nhours",
+        ],
     ]
 
 
 def test_failed_attempts_of_steps_belong_to_no_document():
     table = failures_table([attempt(key="", task="store", number=2, seconds=1.5)])
     assert table.headings == ("task", "attempt", "outcome", "time", "reason")
-    assert table.rows == [("store", "2", "error", "1.5 s", "ValueError: no")]
+    assert table.rows == [("store", "2", "raised an error", "1.5 s", "ValueError: no")]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [
+        ("error", "raised an error"),
+        ("timeout", "took too long"),
+        ("died", "its worker died"),
+        ("limit", "went beyond a limit"),
+        ("cancelled", "was cancelled"),
+        ("melted", "melted"),
+    ],
+)
+def test_what_became_of_an_attempt_is_said_in_words(outcome, words):
+    [row] = failures_table([attempt(outcome=outcome)]).rows
+    assert row[3] == words
 
 
 def test_tracebacks_are_told_below_what_they_are_of_and_drive_no_terminal():
@@ -133,7 +163,7 @@ def test_what_workers_hold_is_told_by_task_and_document():
     def left(*keys):
         calls = [(key, b"") for key in keys]
         return LeftAssignment(
-            run=1, number=1, task="embed", calls=calls, alone=False, worker="", opened_at=NOON
+            run=1, number=1, task="embed", calls=calls, alone=False, opened_at=NOON
         )
 
     rows = work_table([left(""), left("a"), left("a", "a", "b", "c")]).rows

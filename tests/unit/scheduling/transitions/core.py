@@ -1,6 +1,6 @@
 """A core to talk to in examples: told events, it keeps what it was asked for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -56,8 +56,15 @@ def chain(*tasks: TaskPolicy) -> tuple[TaskPolicy, ...]:
 class Core:
     """One run."""
 
-    def __init__(self, *tasks: TaskPolicy, now: float = 100.0, **policy: Any) -> None:
-        self.state = new_state(Policy(tasks=tasks, load=task("load"), **policy), now)
+    def __init__(
+        self,
+        *tasks: TaskPolicy,
+        now: float = 100.0,
+        begins: Mapping[str, Any] | None = None,
+        **policy: Any,
+    ) -> None:
+        everything = Policy(tasks=tasks, load=task("load"), **policy)
+        self.state = new_state(everything, now, **(begins or {}))
         self.now = now
 
     def tell(self, event: Event) -> list[Command]:

@@ -1,5 +1,6 @@
 """What begins, when, with what, and in which order."""
 
+from ragflow.scheduling.transitions.events import Begin
 from ragflow.scheduling.transitions.policy import BUNDLE, PATIENCE
 from ragflow.scheduling.transitions.room import has_room
 from ragflow.scheduling.transitions.timers import next_instant
@@ -150,4 +151,26 @@ def test_no_owner_enters_while_finished_ones_wait_behind_portions():
         core.turn()
     assert not has_room(core.state)
     core.commit(1)
+    core.turn()
     assert has_room(core.state)
+
+
+def test_no_owner_enters_before_a_turn_lets_a_full_portion_go():
+    core = Core(task(), portion=3)
+    entered = 0
+    while has_room(core.state):
+        entered += 1
+        core.enter(entered, begin=Begin.FINISH)
+    assert entered == 3
+    core.turn()
+    assert has_room(core.state)
+
+
+def test_a_batch_waits_for_company_though_a_portion_is_to_be_let_go_first():
+    core = Core(task(batch=3.0, linger=60), portion=1)
+    core.enter_with("a")
+    core.enter(2, begin=Begin.FINISH)
+    assert not has_room(core.state)
+    assert core.begun() == []
+    core.enter_with("b", "c", owner=3)
+    assert core.begun() == [("a", "b", "c")]

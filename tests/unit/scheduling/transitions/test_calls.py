@@ -98,16 +98,57 @@ def test_a_batch_that_takes_too_long_is_tried_again_in_halves():
     assert core.begun(after=1) == [("a", "b"), ("c", "d")]
 
 
-def test_a_batch_is_not_tried_more_often_than_any_of_its_calls_may_be():
-    core = Core(task(batch=2.0, retry=retry(attempts=2)))
+def test_a_batch_that_failed_often_enough_is_tried_in_halves_after_a_pause():
+    core = Core(task(batch=2.0, linger=0, retry=retry(attempts=2)))
     core.enter_with("x", "y")
     core.turn()
     core.end(1, PASSING, None)
     core.enter_with("z", owner=2)
     assert core.begun(after=1) == [("z", "x")]
-    core.fail(2, PASSING)
-    assert core.begun() == [("z",), ("x",)]
-    assert core.state.calls["x"].attempts == 1
+    assert answers(core.fail(2, PASSING)) == {}
+    assert core.begun(after=0.5) == []
+    assert core.begun(after=0.5) == [("z",), ("x",)]
+    assert answers(core.end(4, PASSING)) == {"x": "failed"}
+
+
+def test_one_bad_item_of_a_batch_fails_alone_though_its_error_may_pass():
+    core = Core(task(batch=64.0, retry=retry(attempts=2)))
+    core.enter_with(*(f"k{n}" for n in range(64)))
+    core.turn()
+    core.fail(1, PASSING)
+    came, number = {}, 1
+    for _ in range(8):
+        for keys in core.begun(after=1):
+            number += 1
+            bad = "k7" in keys
+            done = core.fail(number, PASSING) if bad else core.end(number, *[None] * len(keys))
+            came.update(answers(done))
+    assert {key for key, state in came.items() if state == "failed"} == {"k7"}
+    assert len(came) == 64
+    assert number == 2 + 2 * 6
+
+
+def test_a_batch_that_fails_until_a_later_run_is_halved():
+    core = Core(task(batch=2.0))
+    core.enter_with("x", "y")
+    core.turn()
+    core.fail(1, Fault(FaultKind.LATER))
+    assert core.begun() == [("x",), ("y",)]
+
+
+def test_a_batch_that_takes_too_long_at_its_last_attempt_is_halved():
+    core = Core(task(batch=2.0, attempt_timeout=5, retry=retry(attempts=1)))
+    core.enter_with("x", "y")
+    core.turn()
+    assert core.begun(after=5) == [("x",), ("y",)]
+
+
+def test_a_batch_whose_fault_passes_is_cancelled_in_a_run_that_ends():
+    core = Core(task(batch=2.0))
+    core.enter_with("x", "y")
+    core.turn()
+    core.tell(Asking(core.now, Told.CANCEL))
+    assert answers(core.fail(1, PASSING)) == {"x": "cancelled", "y": "cancelled"}
 
 
 def test_a_batch_whose_worker_died_is_halved_and_nobody_counts_a_death():
@@ -138,37 +179,6 @@ def test_deaths_do_not_use_up_attempts():
     core.die(1)
     assert core.begun() == [("x",)]
     assert core.state.calls["x"].attempts == 0
-
-
-def test_suspects_go_one_by_one_and_before_anything_else():
-    core = Core(task())
-    core.enter_with("a", "b", "c", suspects={"b": 0, "c": 1})
-    [first] = core.opened()
-    assert (first.keys, first.is_alone) == (("b",), True)
-    assert core.opened() == []
-    core.end(first.assignment, None)
-    [second] = core.opened()
-    assert (second.keys, second.is_alone) == (("c",), True)
-    core.end(second.assignment, None)
-    [third] = core.opened()
-    assert (third.keys, third.is_alone) == (("a",), False)
-
-
-def test_a_suspect_waits_until_nothing_else_is_held():
-    core = Core(task())
-    core.enter_with("a")
-    core.turn()
-    core.enter_with("b", owner=2, suspects={"b": 0})
-    assert core.begun() == []
-    core.end(1, None)
-    assert core.begun() == [("b",)]
-
-
-def test_a_suspect_in_a_process_of_its_own_needs_no_quarantine():
-    core = Core(task(batch=9.0, is_isolated=True))
-    core.enter_with("a", "b", "c", suspects={"b": 1})
-    core.exhaust()
-    assert core.begun() == [("b",), ("a", "c")]
 
 
 def test_what_killed_three_times_alone_is_given_up_at_once():
@@ -244,6 +254,43 @@ def test_a_pause_uses_up_no_patience_in_the_queue():
     assert core.begun(after=1) == [("x",)]
 
 
+def test_a_pause_uses_up_no_time_of_all_attempts_together():
+    core = Core(task(total_timeout=10))
+    core.enter_with("x")
+    core.now += 4
+    core.tell(Asking(core.now, Told.PAUSE))
+    assert answers(core.turn(after=60)) == {}
+    core.enter_with("y", owner=2)
+    assert answers(core.turn(after=20)) == {}
+    core.tell(Asking(core.now, Told.RESUME))
+    assert core.begun() == [("x",), ("y",)]
+    assert answers(core.turn(after=5.9)) == {}
+    assert answers(core.turn(after=0.1)) == {"x": "failed: total"}
+    assert answers(core.turn(after=4)) == {"y": "failed: total"}
+
+
+def test_a_pause_lengthens_the_time_of_what_waits_for_its_next_attempt():
+    core = Core(task(total_timeout=10, retry=retry(seconds=5)))
+    core.enter_with("x")
+    core.turn()
+    core.tell(Asking(core.now, Told.PAUSE))
+    core.turn(after=3)
+    core.end(1, PASSING)
+    assert answers(core.turn(after=100)) == {}
+    core.tell(Asking(core.now, Told.RESUME))
+    assert core.begun() == [("x",)]
+    assert answers(core.turn(after=6.9)) == {}
+    assert answers(core.turn(after=0.1)) == {"x": "failed: total"}
+
+
+def test_the_time_of_what_a_worker_holds_runs_on_in_a_pause():
+    core = Core(task(total_timeout=10))
+    core.enter_with("x")
+    core.turn()
+    core.tell(Asking(core.now, Told.PAUSE))
+    assert answers(core.turn(after=10)) == {"x": "failed: total"}
+
+
 def test_what_calls_would_have_been_late_at_is_forgotten_with_them():
     core = Core(task(attempt_timeout=3600, queue_timeout=3600, total_timeout=7200))
     for number in range(1, 500):
@@ -265,6 +312,15 @@ def test_what_a_service_asks_for_holds_the_others_back():
     assert core.begun(after=1.2) == [("z",), ("x",)]
 
 
+def test_what_a_task_asks_for_holds_nobody_else_back():
+    core = Core(task(rates=("api",)), rates={"api": rate(10.0)})
+    core.enter_with("x")
+    core.turn()
+    core.end(1, Fault(FaultKind.RETRY, told=300.0))
+    core.enter_with("y", owner=2)
+    assert core.begun(after=1) == [("y",)]
+
+
 def rate(per_second: float, burst: float | None = None) -> Rate:
     return Rate(per_second, per_second if burst is None else burst)
 
@@ -278,12 +334,3 @@ def test_a_bundle_does_not_outrun_a_rate():
     assert core.begun() == [("b",)]
     assert next_instant(core.state) == pytest.approx(core.now + 1)
     assert core.begun(after=1) == [("c",)]
-
-
-def test_a_suspect_is_held_to_its_rate():
-    core = Core(task(rates=("api",)), rates={"api": rate(1.0)})
-    core.enter_with("a", "b", suspects={"a": 0, "b": 0})
-    core.turn()
-    core.end(1, None)
-    assert core.begun() == []
-    assert core.begun(after=1) == [("b",)]

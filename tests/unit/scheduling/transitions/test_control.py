@@ -2,6 +2,7 @@
 
 import pytest
 
+from ragflow.core.rates import Rate
 from ragflow.core.retry import Fault, FaultKind
 from ragflow.core.states import RUN_MOVES, RunState
 from ragflow.scheduling.transitions.commands import Commit, Drop, Stop
@@ -110,6 +111,28 @@ def test_too_many_failures_stop_the_run():
     assert core.state.phase is RunState.FAILED
 
 
+def test_owners_that_failed_in_stages_before_count_towards_the_most_that_may():
+    core = Core(task(), max_failed=2, portion_linger=60, begins={"failed_owners": 2})
+    core.turn()
+    assert core.state.phase is RunState.RUNNING
+    finish(core, 1, has_failed=True)
+    core.turn()
+    assert core.state.phase is RunState.FAILED
+
+
+def test_a_rate_holds_from_one_stage_to_the_next():
+    rates = {"api": Rate(1.0, 1.0)}
+    first = Core(task(rates=("api",)), rates=rates)
+    first.enter_with("a")
+    assert first.begun() == [("a",)]
+    first.end(1, Fault(FaultKind.PASSING, told=30.0))
+    second = Core(task(rates=("api",)), rates=rates, begins={"buckets": first.state.buckets})
+    second.enter_with("b")
+    assert second.begun(after=29) == []
+    assert second.begun(after=1) == [("b",)]
+    assert second.state.buckets is first.state.buckets
+
+
 def test_a_lost_lease_stops_everything_where_it_stands():
     core = Core(task(), portion=1)
     core.enter_with("a", "b")
@@ -136,6 +159,23 @@ def test_a_portion_goes_when_it_is_full():
     assert committed(core.turn()) == []
     finish(core, 2, rows=1)
     assert committed(core.turn()) == [(1, 2)]
+
+
+@pytest.mark.parametrize(("rows", "sizes"), [(1, [500, 500]), (120, [5, 5]), (9000, [1, 1])])
+def test_a_portion_is_no_larger_than_what_fills_it(rows, sizes):
+    core = Core(task(), portion=500, portions=2, window_owners=10_000)
+    for owner in range(1200):
+        finish(core, owner, rows=rows)
+    assert [len(owners) for owners in committed(core.turn())] == sizes
+    served = sum(sizes)
+    core.commit(1)
+    core.commit(2)
+    while portions := committed(core.turn()):
+        served += sum(map(len, portions))
+        for number in list(core.state.portions):
+            core.commit(number)
+    assert (served, core.state.finished_rows) == (1200, 0)
+    assert not core.state.owners
 
 
 def test_a_portion_goes_at_the_very_instant_at_which_it_is_late():

@@ -11,7 +11,7 @@ from tests.unit.stores.metadata.desk import Desk, fp
 def one(number: int, *calls: str, alone: bool = False) -> OpenAssignment:
     """Return an assignment of calls named as their owners are."""
     pairs = [(f"{call}.md", fp(call)) for call in calls]
-    return OpenAssignment(number=number, task="embed", calls=pairs, alone=alone, worker="w1")
+    return OpenAssignment(number=number, task="embed", calls=pairs, alone=alone)
 
 
 @pytest.fixture
@@ -37,7 +37,6 @@ def test_what_is_open_is_recorded_until_it_is_closed(desk, work, clock):
             task="embed",
             calls=[("a.md", fp("a"))],
             alone=False,
-            worker="w1",
             opened_at=clock.now(),
         ),
         LeftAssignment(
@@ -46,7 +45,6 @@ def test_what_is_open_is_recorded_until_it_is_closed(desk, work, clock):
             task="embed",
             calls=[("b.md", fp("b")), ("c.md", fp("c"))],
             alone=True,
-            worker="w1",
             opened_at=clock.now(),
         ),
     ]
@@ -90,7 +88,7 @@ def test_a_death_is_counted_for_every_call_and_closes_the_assignment(desk, work)
     # Told twice it is counted once: what is closed is nobody's.
     assert store.died(desk.run, [1, 2]) == {}
     assert numbers(desk) == [3]
-    assert store.deaths(desk.instance, [fp("a"), fp("b"), fp("c")]) == {
+    assert {one.call: one.deaths for one in store.suspects(desk.instance)} == {
         fp("a"): Deaths(company=1),
         fp("b"): Deaths(alone=1, company=1),
     }
@@ -99,7 +97,7 @@ def test_a_death_is_counted_for_every_call_and_closes_the_assignment(desk, work)
 def test_two_parts_that_are_one_call_die_once(desk, work):
     call = OpenAssignment(number=1, task="embed", calls=[("a.md", fp("x")), ("b.md", fp("x"))])
     work(call)
-    assert desk.store.assignments.died(desk.run, [1]) == {fp("x"): Deaths(company=1)}
+    assert desk.store.assignments.died(desk.run, [1]) == {fp("x"): Deaths(alone=1)}
 
 
 def test_what_succeeds_is_cleared(desk, work):
@@ -137,7 +135,8 @@ def test_instances_do_not_see_each_others_work(store, desk, work):
     work(one(1, "a"))
     work(one(1, "b"), run=other.run)
     assert [left.calls[0][0] for left in store.assignments.left(other.instance)] == ["b.md"]
+    assert store.assignments.left_of(other.run) == store.assignments.left(other.instance)
+    assert store.assignments.left_of(99) == []
     store.assignments.take_up(other.instance)
     assert numbers(desk) == [1]
     assert store.assignments.suspects(desk.instance) == []
-    assert store.assignments.deaths(desk.instance, [fp("b")]) == {}

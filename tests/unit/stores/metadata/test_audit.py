@@ -1,6 +1,9 @@
 """What people, schedules and runs did."""
 
+import sqlite3
 from datetime import timedelta
+
+import pytest
 
 from ragflow.core.run_records import AuditEvent
 
@@ -44,3 +47,14 @@ def test_an_event_needs_neither_object_nor_detail(store):
     store.audit.record("run.odd", actor="me", detail={})
     (event,) = store.audit.list()
     assert (event.object, event.detail, event.run) == (None, {}, None)
+
+
+@pytest.mark.parametrize("statement", ["UPDATE event SET actor = 'nobody'", "DELETE FROM event"])
+def test_what_was_recorded_can_be_neither_changed_nor_deleted(store, home, statement):
+    store.audit.record("run.odd", actor="me")
+    connection = sqlite3.connect(home / "ragflow.db")
+    with pytest.raises(sqlite3.IntegrityError, match="never changed or deleted"):
+        connection.execute(statement)
+    connection.close()
+    (event,) = store.audit.list()
+    assert event.actor == "me"

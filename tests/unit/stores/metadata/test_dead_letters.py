@@ -231,6 +231,18 @@ def test_a_replay_begins_its_deaths_again(desk):
     assert [one.owner for one in desk.store.assignments.suspects(desk.instance)] == ["b"]
 
 
+def test_a_replay_begins_the_deaths_of_a_call_again_that_two_owners_share(desk):
+    calls = [("a", fp("shared")), ("b", fp("shared"))]
+    work = [OpenAssignment(number=1, task="t", calls=calls, alone=True)]
+    desk.store.assignments.open(desk.run, work).result()
+    desk.store.assignments.died(desk.run, [1])
+    desk.serve("a", "b", state=HELD_BACK, call=fp("shared"))
+    (suspect,) = desk.store.assignments.suspects(desk.instance)
+    (other,) = {"a", "b"} - {suspect.owner}
+    desk.store.dead_letters.replay([letters(desk)[other].id], actor="mika")
+    assert desk.store.assignments.suspects(desk.instance) == []
+
+
 def test_all_are_replayed_or_those_of_one_instance(store, desk):
     other = Desk(store, name="other")
     desk.serve("a", "b", state=HELD_BACK)
@@ -271,6 +283,45 @@ def test_what_failed_for_a_time_is_discarded_for_good(desk, clock, text):
     clock.sleep(PAUSE.total_seconds() * 2)
     counts = desk.compare(listed("a"), definition="another").counts
     assert (counts["unchanged"], counts["held_back"]) == (1, 0)
+
+
+def test_what_could_not_be_read_is_discarded_though_it_was_replayed(desk):
+    desk.serve("a", text=None, state=HELD_BACK)
+    number = letters(desk)["a"].id
+    desk.store.dead_letters.replay([number], actor="mika")
+    assert kinds(desk, listed("a")) == {"a": Change.MODIFIED}
+    desk.store.dead_letters.discard([number], actor="mika")
+    assert kinds(desk, listed("a")) == {}
+    assert kinds(desk, listed("a", b"t2")) == {"a": Change.MODIFIED}
+
+
+def test_what_is_discarded_says_so_to_who_asks_for_all(two_ends):
+    first, second = (one.id for one in two_ends.generations)
+    two_ends.serve("a", generations=[first], state=HELD_BACK)
+    two_ends.serve("a", generations=[second])
+    two_ends.store.dead_letters.discard([letters(two_ends)["a"].id], actor="mika")
+    ends = two_ends.compare(listed("a")).unchanged["a"].ends
+    assert {number: end.is_discarded for number, end in ends.items()} == {
+        first: True,
+        second: False,
+    }
+
+
+@pytest.mark.parametrize("is_discarded", [False, True])
+def test_what_is_served_at_last_is_told_to_be_released(desk, is_discarded):
+    desk.serve("a", "b", state=FAILED)
+    number = letters(desk)["a"].id
+    if is_discarded:
+        desk.store.dead_letters.discard([number], actor="mika")
+    desk.serve("a", "c")
+    desk.serve("a")
+    (event,) = desk.store.audit.list(action="dead_letter.released")
+    assert (event.actor, event.object, event.run) == (f"run {desk.run}", "a", desk.run)
+    assert event.detail == {
+        "dead_letter": number,
+        "source": "files",
+        "generation": desk.generation,
+    }
 
 
 def test_what_was_discarded_and_fails_again_is_a_new_failure(desk, clock):

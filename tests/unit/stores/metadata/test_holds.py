@@ -1,5 +1,6 @@
 """Who may run an instance."""
 
+import fcntl
 import json
 import os
 import re
@@ -181,3 +182,38 @@ def test_an_instance_of_any_name_can_be_held(store, name):
     instance = store.instance(name, "p", {})
     with store.hold(instance, owner="me", wait=False):
         pass
+
+
+def test_who_begins_while_others_look_whether_it_is_held_is_not_refused(store, desk, home, clock):
+    with store.hold(desk.instance, owner="me", wait=False):
+        pass
+    (path,) = (home / "locks").glob("handbook-*.lock")
+    looking = os.open(path, os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    sleep = clock.sleep
+
+    def look_away(seconds: float) -> None:
+        sleep(seconds)
+        fcntl.flock(looking, fcntl.LOCK_UN)
+
+    # As one killed leaves it: the lock is free, and the lease still says that it is not.
+    store.leases.take(desk.instance, "killed", is_locked=True)
+    path.write_text('{"owner": "killed", "pid": 1, "since": "before"}')
+    clock.sleep = look_away
+    with store.hold(desk.instance, owner="me", wait=False) as lease:
+        assert lease.is_locked
+    os.close(looking)
+
+
+def test_a_look_that_does_not_end_is_not_waited_for_for_ever(store, desk, home):
+    holds = store._leases._holds
+    with holds.hold("it", what="it", owner="me", wait=False):
+        pass
+    looking = os.open(home / "locks" / "it.lock", os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    with (
+        pytest.raises(BusyError, match="it is held by another process"),
+        holds.hold("it", what="it", owner="me", wait=False),
+    ):
+        pass
+    os.close(looking)

@@ -74,13 +74,6 @@ def test_a_lease_not_renewed_for_thirty_seconds_is_taken_over(store, desk, clock
     assert event.detail == {"epoch": 2, "from": "first", "pid": os.getpid()}
 
 
-def test_a_lease_is_taken_by_force(store, desk):
-    first = store.leases.take(desk.instance, "first")
-    store.leases.take(desk.instance, "second", force=True)
-    with pytest.raises(LeaseLostError):
-        store.leases.check(first)
-
-
 def test_a_lease_let_go_counts_no_more_for_its_own_holder(store, desk):
     lease = store.leases.take(desk.instance, "first")
     store.leases.release(lease)
@@ -220,18 +213,33 @@ def test_waiting_for_a_stopped_holder_ends_when_its_lease_does(store, desk, hold
         assert (lease.epoch, lease.is_locked) == (2, False)
 
 
-def test_who_has_the_lock_and_not_yet_the_lease_is_waited_for_a_moment(store, desk, home, clock):
+def test_after_one_who_took_over_from_a_stopped_holder_comes_another(store, desk, holder, clock):
+    holder.send_signal(signal.SIGSTOP)
+    let_pass(store, desk.instance, clock, 31)
+    for epoch, wait in ((2, False), (3, False), (4, True)):
+        # The lock is still the stopped one's, and nobody holds the lease.
+        with store.hold(desk.instance, owner="me", wait=wait) as lease:
+            assert (lease.epoch, lease.is_locked) == (epoch, False)
+    holder.send_signal(signal.SIGCONT)
+    assert told(holder, "write") == "LeaseLostError"
+
+
+@pytest.mark.parametrize("wait", [True, False])
+def test_who_has_the_lock_and_not_yet_the_lease_is_waited_for_a_moment(
+    store, desk, home, clock, wait
+):
     with store.hold(desk.instance, owner="me", wait=False):
         pass
     (path,) = (home / "locks").glob("handbook-*.lock")
     with store._leases._holds.hold(path.stem, what="it", owner="first", wait=False):
         before = clock.now()
-        with (
-            pytest.raises(BusyError, match="held by first"),
-            store.hold(desk.instance, owner="second", wait=False),
-        ):
-            pass
-        assert clock.now() - before < timedelta(seconds=2)
+        with store.hold(desk.instance, owner="second", wait=wait) as lease:
+            waited = clock.now() - before
+            assert (lease.epoch, lease.is_locked) == (2, False)
+            # Who comes to take it after all is told who has it.
+            with pytest.raises(BusyError, match="held by second"):
+                store.leases.take(desk.instance, "first", is_locked=True)
+    assert timedelta(seconds=0.5) <= waited < timedelta(seconds=2)
 
 
 def test_reading_only_one_sees_who_holds_and_that_it_died(store, desk, holder, opened):

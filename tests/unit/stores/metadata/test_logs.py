@@ -71,3 +71,27 @@ def test_a_line_that_is_too_long_is_cut(store, clock):
     store.logs.add(1, "x" * (logs_module.LINE + 7), at=clock.now())
     (text,) = texts(store, 1)
     assert text == "x" * logs_module.LINE + " … (7 letters more)"
+
+
+@pytest.mark.parametrize(("name", "most"), [("MOST_LINES", 10), ("MOST_BYTES", 20)])
+def test_the_cap_is_of_the_run_and_not_of_the_process(opened, clock, monkeypatch, name, most):
+    monkeypatch.setattr(logs_module, name, most)
+    for process in range(4):
+        store = opened()
+        for number in range(6):
+            store.logs.add(1, f"{process}{number}", at=clock.now(), task="embed")
+        told = texts(store, 1)
+        store.close()
+    assert told[:10] == ["00", "01", "02", "03", "04", "05", "10", "11", "12", "13"]
+    assert len(told) == 11
+    assert told[10].startswith("no more is kept of this run")
+
+
+def test_a_cap_in_bytes_counts_bytes_and_says_once_that_it_is_reached(opened, clock, monkeypatch):
+    monkeypatch.setattr(logs_module, "MOST_BYTES", 200)
+    for _ in range(3):
+        store = opened()
+        store.logs.add(1, "ä" * 70, at=clock.now())
+        told = texts(store, 1)
+        store.close()
+    assert [text[:2] for text in told] == ["ää", "no"]

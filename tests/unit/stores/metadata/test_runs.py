@@ -22,6 +22,7 @@ def test_a_run_is_recorded_from_its_beginning(store, clock):
     record = RunRecord(
         id=run,
         instance="handbook",
+        instance_id=instance.id,
         pipeline="manuals",
         state=RunState.RUNNING,
         parameters={"folder": "docs", "depth": 3},
@@ -130,6 +131,7 @@ def test_a_run_whose_process_ended_is_cut_off_when_the_next_begins(store, state)
     assert store.runs.get(other).state is RunState.RUNNING
     (event,) = store.audit.list(action="run.cut_off")
     assert (event.actor, event.run, event.detail) == (f"run {second}", first, {"by": second})
+    assert event.object == "a"
 
 
 def test_a_run_that_was_cut_off_goes_on_under_its_number(store):
@@ -155,6 +157,18 @@ def test_what_succeeded_is_not_taken_up(store):
         store.runs.take_up(run)
     with pytest.raises(NotFoundError, match="no run 99"):
         store.runs.take_up(99)
+
+
+def test_a_run_of_another_instance_than_the_one_held_is_not_taken_up(store):
+    held = store.instance("a", "a", {})
+    own = store.runs.begin(held, {}, trigger="command")
+    other = store.runs.begin(store.instance("b", "b", {}), {}, trigger="command")
+    with store.hold(held, owner="me", wait=False) as lease:
+        runs = store.leased(lease).runs
+        with pytest.raises(UsageError, match=f"run {other} cannot .* instance 'b', which is not"):
+            runs.take_up(other)
+        runs.take_up(own)
+    assert store.audit.list(action="run.taken_up", run=other) == []
 
 
 def test_a_run_is_marked_paused_and_running_again(store):

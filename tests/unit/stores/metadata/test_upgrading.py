@@ -128,6 +128,33 @@ def test_dead_letters_of_the_first_version_can_be_listed_replayed_and_discarded(
     store.close()
 
 
+def test_what_the_first_version_could_not_read_is_discarded(old_home):
+    database = sqlite3.connect(old_home / "ragflow.db")
+    # Never read, and read before it changed.
+    database.execute("UPDATE seen SET token = x'', content = NULL, input = NULL WHERE key = 'b'")
+    database.execute("UPDATE done SET tried_input = NULL WHERE owner IN (2, 3)")
+    database.commit()
+    database.close()
+    store = open_store(old_home)
+    (instance,) = store.instances()
+
+    def changes(tokens: dict[str, bytes]) -> dict[str, Change]:
+        listing = store.ledger.listing(instance, "files", [EndNow("chroma:handbook", 1, b"d" * 20)])
+        listing.add([Listed(key, token) for key, token in tokens.items()])
+        found = {one.key: one.change for one in listing.changes()}
+        listing.close()
+        return found
+
+    tokens = {"b": b"t2", "c": b"t2", "d": b"t1"}
+    assert changes(tokens) == {"b": Change.MODIFIED, "c": Change.MODIFIED}
+    numbers = [one.id for one in store.dead_letters.list() if one.key in "bcd"]
+    store.dead_letters.discard(numbers, actor="mika")
+    assert changes(tokens) == {}
+    # What it was served from is back; and what was read knows what it was tried with.
+    assert changes({"c": b"t1", "d": b"t2"}) == {"c": Change.STALE, "d": Change.MODIFIED}
+    store.close()
+
+
 def test_runs_attempts_and_events_of_the_first_version_are_history(old_home):
     store = open_store(old_home)
     assert [(run.id, run.state) for run in store.runs.recent()] == [

@@ -8,12 +8,14 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from ragflow.errors import BusyError, HomeError
+from ragflow.errors import BusyError, HomeError, LeaseLostError
 from ragflow.stores.metadata import writer as writer_module
+from ragflow.stores.metadata.fences import FencedWriter
 from tests.unit.stores.metadata.desk import Desk, fp, listed, row
 
 ADD = "INSERT INTO event (actor, action, at) VALUES ('somebody', ?, 0)"
@@ -127,6 +129,70 @@ def test_a_write_that_fails_takes_back_its_own_and_nothing_else(store):
             failing.result()
     assert kinds(store) == ["before", "after"]
     assert store._writer.run(adding("later")) == "later"
+
+
+class Meddler:
+    """The writer's connection, beside which something happens after each taking back."""
+
+    def __init__(self, bare, meddle) -> None:
+        self._bare = bare
+        self._meddle = meddle
+
+    def execute(self, statement, *parameters):
+        done = self._bare.execute(statement, *parameters)
+        if statement == "ROLLBACK":
+            self._meddle()
+        return done
+
+    def __getattr__(self, name):
+        return getattr(self._bare, name)
+
+
+def failing(connection) -> None:
+    raise LookupError("no such thing")
+
+
+def test_a_lease_taken_over_while_a_failed_write_is_taken_back_is_seen_to_be(
+    store, opened, desk, clock, monkeypatch
+):
+    lease = store.leases.take(desk.instance, "late")
+    late, other = FencedWriter(store._writer, lease), opened()
+
+    def take_over() -> None:
+        clock.sleep(31)
+        other.leases.take(desk.instance, "new")
+
+    bare = writer_module.driver
+    monkeypatch.setattr(writer_module, "driver", lambda one: Meddler(bare(one), take_over))
+    gate = Gate(store)
+    first, second = late.submit(failing), late.submit(adding("late"))
+    # What held the thread up wrote first; these two share the transaction after it.
+    gate.open()
+    assert isinstance(first.exception(10), LookupError)
+    assert isinstance(second.exception(10), LeaseLostError)
+    assert "late" not in kinds(store)
+
+
+def test_a_database_locked_while_a_failed_write_is_taken_back_is_busy_and_loses_nothing(
+    opened, home, monkeypatch
+):
+    store = opened(patience=timedelta(milliseconds=50))
+    other = sqlite3.connect(home / "ragflow.db", isolation_level=None, check_same_thread=False)
+    bare = writer_module.driver
+    gate = Gate(store)
+    with monkeypatch.context() as patched:
+        lock = partial(other.execute, "BEGIN IMMEDIATE")
+        patched.setattr(writer_module, "driver", lambda one: Meddler(bare(one), lock))
+        first = store._writer.submit(failing)
+        store._writer.later(adding("posted"))
+        third = store._writer.submit(adding("awaited"))
+        gate.open()
+        assert isinstance(first.exception(10), LookupError)
+        assert isinstance(third.exception(10), BusyError)
+    other.execute("ROLLBACK")
+    other.close()
+    assert store._writer.run(adding("after")) == "after"
+    assert kinds(store) == ["posted", "after"]
 
 
 def test_a_posted_write_that_fails_fails_the_writes_after_it(store):

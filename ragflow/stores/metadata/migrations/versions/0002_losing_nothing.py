@@ -27,7 +27,6 @@ def _assignments() -> None:
         sa.Column("task", sa.Text, nullable=False),
         sa.Column("calls", sa.LargeBinary, nullable=False),
         sa.Column("alone", sa.SmallInteger, nullable=False),
-        sa.Column("worker", sa.Text, nullable=False),
         sa.Column("opened_at", sa.BigInteger, nullable=False),
         sqlite_with_rowid=False,
     )
@@ -167,6 +166,11 @@ def _events() -> None:
         "LEFT JOIN instance AS i ON i.id = r.instance"
     )
     op.drop_table("event_before")
+    for verb in ("update", "delete"):
+        op.execute(
+            f"CREATE TRIGGER event_{verb} BEFORE {verb.upper()} ON event "
+            "BEGIN SELECT RAISE(ABORT, 'events are never changed or deleted'); END"
+        )
 
 
 def _put_aside(table: str, *indexes: str) -> None:
