@@ -68,6 +68,14 @@ def worker() -> Iterator[Worker]:
     one.close()
 
 
+@pytest.fixture
+def other() -> Iterator[Worker]:
+    """A second worker, which holds nothing."""
+    one = Worker()
+    yield one
+    one.close()
+
+
 class World:
     """Carries calls to a worker and remembers what was said."""
 
@@ -128,17 +136,16 @@ def test_what_a_worker_made_is_held_and_named_to_the_next_task(worker):
     assert world.sizes[1][0] < 1000
 
 
-def test_what_is_small_is_sent_rather_than_held(worker):
+def test_what_is_small_is_sent_rather_than_held(worker, other):
     world = World(double, count)
     [doubled] = parts(world.do(worker, "double", given("ab")))
     assert doubled.value() == "abab"
-    assert [each.value() for each in parts(world.do(Worker(), "count", doubled))] == ["4", "w"]
+    assert [each.value() for each in parts(world.do(other, "count", doubled))] == ["4", "w"]
 
 
-def test_a_worker_that_lacks_a_value_does_nothing_and_is_sent_it(worker):
+def test_a_worker_that_lacks_a_value_does_nothing_and_is_sent_it(worker, other):
     world = World(double.options(memo=True), count)
     [doubled] = parts(world.do(worker, "double", given(LARGE)))
-    other = Worker()
     carried = world.carried("count", doubled)
     assert isinstance(world.go(other, carried), Lacking)
     assert OPENED == []
@@ -146,11 +153,10 @@ def test_a_worker_that_lacks_a_value_does_nothing_and_is_sent_it(worker):
     other.close()
 
 
-def test_a_value_that_is_nowhere_any_more_lets_the_owner_begin_anew(worker):
+def test_a_value_that_is_nowhere_any_more_lets_the_owner_begin_anew(worker, other):
     world = World(double, count)
     [doubled] = parts(world.do(worker, "double", given(LARGE)))
     carried = world.carried("count", doubled)
-    other = Worker()
     assert isinstance(world.go(other, carried), Lacking)
     with pytest.raises(ContentChangedError):
         carried.encode()
