@@ -70,12 +70,16 @@ class FunctionSource:
         return found
 
     def _item(self, each: Any) -> Item[Any]:
-        if isinstance(each, Item):
-            return each
         if isinstance(each, tuple) and len(each) == 2 and isinstance(each[0], str):
-            return Item(*each)
+            each = Item(*each)
+        what = f"a {type(each).__name__}"
+        if isinstance(each, Item):
+            key: Any = each.key  # whatever its annotation says
+            if isinstance(key, str) and key:
+                return each
+            what = f"the key {key!r}"
         raise SourceError(
-            f"the source {self._node.name!r} yielded a {type(each).__name__}",
+            f"the source {self._node.name!r} yielded {what}",
             hint="yield Item(key, value), or pairs (key, value) whose key is a text",
         )
 

@@ -84,7 +84,7 @@ def _with_options(
     """Return the policy of a task as its options say; adds what they name to limits and rates."""
     options: Options = node.task.settings
     asks = dict(options.asks)
-    check_needs(f"the task {node.name!r}", asks, limits)
+    check_needs(f"the task {node.name!r}", asks, room.limits)
     is_batch = node.shape is Shape.BATCH
     most = options.limit or (1 if is_batch else None)
     where = executor_of(node)

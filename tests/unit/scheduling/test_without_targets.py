@@ -219,3 +219,17 @@ def test_a_pipeline_and_a_task_keep_to_their_limits(tmp_path, limit, task_limit,
 def test_a_pipeline_without_room_is_refused():
     with pytest.raises(PipelineError, match="cannot run with limit=0"):
         pipeline(limit=0)(lambda: None)
+
+
+@pytest.mark.parametrize("key", [3, "", None])
+def test_an_item_without_a_text_for_its_key_is_refused(desk: Desk, key):
+    @task(version="1", per="source")
+    def odd() -> Iterator[Item[int]]:
+        yield Item(key, 1)
+
+    @pipeline
+    def p():
+        double(odd())
+
+    with pytest.raises(RunError, match=f"the source 'odd' yielded the key {key!r}"):
+        desk.run(p)
