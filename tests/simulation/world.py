@@ -228,7 +228,10 @@ class World:
                 ending.check(self)
             elif self.calm_runs > MOST_CALM_RUNS:
                 raise Violation(f"not served without faults: {ending.unserved(self)}")
-        elif became not in (RunState.FAILED, RunState.CANCELLED):
+        elif self.stats[f"run {RunState.FAILED}"] > MOST_CALM_RUNS or became not in (
+            RunState.FAILED,
+            RunState.CANCELLED,
+        ):  # one that fails for want of luck with its budget does so for ever
             # What is listed next is what it is in the end.
             for owner in self.plan.changes:
                 self.change(owner)
