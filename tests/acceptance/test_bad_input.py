@@ -3,12 +3,12 @@
 import os
 import sqlite3
 import subprocess
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 import pytest
 
 from ragflow.clock import SystemClock
-from ragflow.stores.metadata.holds import Holds
+from ragflow.stores.metadata.sqlite import open_store
 from tests.acceptance.shell import make_project, make_strict
 
 RUN = ("run", "quickstart", "-p", "model=hashing")
@@ -141,23 +141,26 @@ def test_a_busy_home_is_given_up_after_ten_seconds(project):
     assert 9 < took < 60
 
 
-def lock_of(project):
-    [lock] = (project.folder / ".ragflow" / "locks").glob("quickstart-*.lock")
-    return lock
+@contextmanager
+def held(project):
+    """Hold the instance as a run does."""
+    store = open_store(project.folder / ".ragflow")
+    try:
+        (instance,) = [each for each in store.instances() if each.name == "quickstart"]
+        with store.hold(instance, owner="run 7 of quickstart", wait=False):
+            yield
+    finally:
+        store.close()
 
 
 def test_a_held_instance(project):
-    lock = lock_of(project)
-    holds = Holds(lock.parent, SystemClock())
-    with holds.hold(lock.stem, what="x", owner="run 7 of quickstart", wait=False):
+    with held(project):
         done = project.type(*RUN, "--json")
     refused(done, 1, f"held by run 7 of quickstart (process {os.getpid()}) since 20", "wait")
 
 
 def test_a_held_instance_can_be_waited_for(project):
-    lock = lock_of(project)
-    holds = Holds(lock.parent, SystemClock())
-    with holds.hold(lock.stem, what="x", owner="run 7 of quickstart", wait=False):
+    with held(project):
         process = subprocess.Popen(
             project.command(*RUN, "--json", "--wait"),
             cwd=project.folder,
