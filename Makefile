@@ -31,7 +31,7 @@ override FOLDER := $(value FOLDER)
 override QUESTION := $(value QUESTION)
 export FOLDER QUESTION
 
-.PHONY: help setup system-parts demo test check test-long crash simulate lint format types imports fast-tests bench-scifact bench-scheduler clean
+.PHONY: help setup system-parts demo test check test-long crash simulate lint format types imports fast-tests bench-scifact bench-edits bench-noop bench-scheduler bench-state clean
 
 help:
 	@echo 'make demo           set up, index a folder and ask it a question (FOLDER=… QUESTION=…)'
@@ -44,7 +44,10 @@ help:
 	@echo 'make lint           style, formatting, types and architecture'
 	@echo 'make format         rewrite the code in the house format'
 	@echo 'make bench-scifact  retrieval quality on BEIR SciFact, beside the published figure'
+	@echo 'make bench-edits    chunks embedded again after an edit, beside other splitters'
+	@echo 'make bench-noop     what a refresh costs that finds nothing to do, beside CocoIndex'
 	@echo 'make bench-scheduler  what an item and a step cost, beside another durable scheduler'
+	@echo 'make bench-state    what a home remembers of 100,000 chunks, beside vectors and text'
 	@echo 'make clean          remove what tests, tools and the demo left; keeps $(VENV)'
 
 # --- Setting up -------------------------------------------------------------------------------
@@ -76,6 +79,10 @@ bench-scifact: setup
 	$(STEP) 'retrieval quality on BEIR SciFact'
 	@HF_HUB_OFFLINE=1 PYTHONPATH=. $(BIN)/python tests/benchmarks/scifact_pipeline.py
 
+bench-state: setup
+	$(STEP) 'state on disk of 100,000 chunks'
+	@PYTHONPATH=. $(BIN)/python tests/benchmarks/state_size.py
+
 # The reference lives in an environment of its own: it brings other versions of what we use.
 REFERENCE := .venv-reference
 $(REFERENCE)/.ready:
@@ -87,6 +94,36 @@ $(REFERENCE)/.ready:
 bench-scheduler: setup $(REFERENCE)/.ready
 	$(STEP) 'what an item and a step cost, beside DBOS Transact on SQLite'
 	@PYTHONPATH=. $(BIN)/python tests/benchmarks/scheduler.py --reference $(REFERENCE)/bin/python
+
+# Likewise: they bring half a hundred packages.
+SPLITTERS := .venv-splitters
+$(SPLITTERS)/.ready:
+	@test -n '$(PYTHON)' || { echo 'error: no Python 3.11 or newer found; name one: make PYTHON=/path/to/python' >&2; exit 1; }
+	@$(PYTHON) -m venv $(SPLITTERS)
+	@$(SPLITTERS)/bin/python -m pip --disable-pip-version-check --quiet install \
+		'langchain-text-splitters==1.1.3' 'llama-index-core==0.14.25' 'cocoindex==1.0.26'
+	@touch $@
+
+bench-edits: setup $(SPLITTERS)/.ready
+	$(STEP) 'chunks embedded again after a small edit, beside other splitters'
+	@HF_HUB_OFFLINE=1 PYTHONPATH=. $(BIN)/python tests/benchmarks/edit_stability.py --reference $(SPLITTERS)/bin/python
+	$(STEP) 'and whether retrieval pays for it'
+	@HF_HUB_OFFLINE=1 PYTHONPATH=. $(BIN)/python tests/benchmarks/scifact_long.py
+
+# CocoIndex writes vectors to SQLite by an extension, which not every Python is built to load.
+EXTENSIBLE = $(shell for p in '$(PYTHON)' python3 /usr/bin/python3 python3.13 python3.12 python3.11; do \
+	if "$$p" -c 'import sqlite3, sys; sys.exit(sys.version_info < (3, 11) or not hasattr(sqlite3.Connection, "enable_load_extension"))'; then echo "$$p"; break; fi; \
+	done 2>/dev/null)
+COCOINDEX := .venv-cocoindex
+$(COCOINDEX)/.ready:
+	@python='$(EXTENSIBLE)'; test -n "$$python" || { echo 'error: no Python 3.11 or newer found that loads extensions of SQLite; name one: make EXTENSIBLE=/path/to/python' >&2; exit 1; }; \
+	"$$python" -m venv --without-pip $(COCOINDEX)
+	@$(PIP) --python $(COCOINDEX)/bin/python install 'cocoindex==1.0.26' 'sqlite-vec==0.1.9'
+	@touch $@
+
+bench-noop: setup $(COCOINDEX)/.ready
+	$(STEP) 'a refresh that finds nothing to do, beside CocoIndex'
+	@PYTHONPATH=. $(BIN)/python tests/benchmarks/noop.py --reference $(COCOINDEX)/bin/python
 
 # --- Checking ---------------------------------------------------------------------------------
 

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ragflow.api.dead_letters import DeadLetters
     from ragflow.api.index import Hit, Index
+    from ragflow.api.lineage import lineage
     from ragflow.api.pipeline import Pipeline, pipeline
     from ragflow.api.results import Plan, Run
+    from ragflow.api.why import why
+    from ragflow.api.why_not import why_not
     from ragflow.core.durations import hours, minutes, seconds
     from ragflow.core.items import Item, Part, Row
     from ragflow.core.members import Members
@@ -50,11 +53,14 @@ _HOMES = {
     "Timeouts": "ragflow.core.options",
     "Vector": "ragflow.documents",
     "hours": "ragflow.core.durations",
+    "lineage": "ragflow.api.lineage",
     "minutes": "ragflow.core.durations",
     "pipeline": "ragflow.api.pipeline",
     "resource": "ragflow.core.resource_use",
     "seconds": "ragflow.core.durations",
     "task": "ragflow.core.task",
+    "why": "ragflow.api.why",
+    "why_not": "ragflow.api.why_not",
 }
 
 __all__ = [
@@ -82,11 +88,14 @@ __all__ = [
     "Timeouts",
     "Vector",
     "hours",
+    "lineage",
     "minutes",
     "pipeline",
     "resource",
     "seconds",
     "task",
+    "why",
+    "why_not",
 ]
 
 

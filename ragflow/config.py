@@ -13,6 +13,7 @@ import msgspec
 
 from ragflow.core.needs import MACHINE, Limits, read_size
 from ragflow.core.rates import Rate, is_written_out, read_rate
+from ragflow.core.shares import read_share
 from ragflow.errors import PipelineError, UsageError
 
 FILE = "ragflow.toml"
@@ -43,6 +44,42 @@ class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gpu: Annotated[float, msgspec.Meta(ge=0)] = 1
 
 
+class MemosConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long is kept what nothing needs any more."""
+
+    #: Days that a memo stays after no document needs it any more.
+    keep_days: Annotated[int, msgspec.Meta(ge=0)] = 30
+
+
+class HistoryConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long is kept what happened in runs."""
+
+    #: Days that logs, failed attempts and reasons stay; runs and the audit stay for good.
+    keep_days: Annotated[int, msgspec.Meta(ge=0)] = 90
+
+
+class GuardsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a run may do without being told that it may."""
+
+    #: The share of its documents that a source may lose: with ``"100%"`` all but an empty listing.
+    deletions: str = "20%"
+    #: The share of unchanged documents that may be made again because code, a version or a
+    #: model changed.
+    redo: str = "20%"
+    #: The most that the calls with a price may cost, in what their tasks count (tokens).
+    max_cost: Annotated[int, msgspec.Meta(ge=0)] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("deletions", "redo"):
+            share = getattr(self, name)
+            try:
+                read_share(share)
+            except ValueError as error:
+                raise PipelineError(
+                    f"[guards] {name} = {share!r} is no percentage", hint='write "20%"'
+                ) from error
+
+
 class ProjectConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What ragflow.toml may say."""
 
@@ -54,7 +91,10 @@ class ProjectConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     artifacts: StoreConfig = StoreConfig("folder")
     vectors: StoreConfig = StoreConfig("chroma")
     run: RunConfig = RunConfig()
+    memos: MemosConfig = MemosConfig()
+    history: HistoryConfig = HistoryConfig()
     limits: LimitsConfig = LimitsConfig()
+    guards: GuardsConfig = GuardsConfig()
     #: Slots of each pool: how many calls that ask for it run at the same time.
     pools: Mapping[str, Annotated[int, msgspec.Meta(ge=1)]] = {}
     #: How many calls may begin in a time, by the name tasks use: ``"60/min"``.

@@ -129,10 +129,13 @@ class Chunk(msgspec.Struct, frozen=True, omit_defaults=True):
     """A stretch of text small enough to embed.
 
     Where it stands (page, span, headings) travels beside it as its envelope, so that text
-    which only moved is neither embedded nor stored again.
+    which only moved is neither embedded nor given another id. So does the exact slice, as
+    ``text``, where it is another than this one: prose that is only wrapped anew is the same
+    chunk.
     """
 
-    #: The exact slice of the document's text.
+    #: The slice of the document's text with white space of prose collapsed to single blanks;
+    #: tables and code as they are.
     text: str
     #: The string to embed where it differs from `text`.
     embed: str | None = None

@@ -75,7 +75,14 @@ class BusyError(HomeError):
 
 
 class GuardError(RagflowError):
-    """A run was refused before it did harm."""
+    """A run was refused before it did harm.
+
+    `option` names what allows it where a person may be asked for that (``accept``).
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None, option: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.option = option
 
 
 class RunError(RagflowError):

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import msgspec
 
+from ragflow.api.results import Repair, Verification
 from ragflow.config import find_project
 from ragflow.core.records import Generation
 from ragflow.errors import NotFoundError, ParameterError
@@ -124,6 +125,40 @@ class Index:
         """Return the number of chunks."""
         generation = find_collection(self._home, self.collection)
         return self._home.metadata.ledger.row_count(generation.id)
+
+    def verify(self, *, deep: bool = False, wait: bool = False) -> Verification:
+        """Compare the collection with what it should have, row by row; true where nothing is wrong.
+
+        Writes nothing, and embeds only with `deep`, to find out which model made a wrong vector.
+        Where something is wrong it looks again with the store held: raises `BusyError` while
+        another process writes, unless `wait`.
+        """
+        from ragflow.api.repairs import requests_of
+        from ragflow.runtime.verify import verify
+
+        requests = requests_of(self._home)
+        return Verification(verify(self._home, self.collection, requests, deep=deep, wait=wait))
+
+    def repair(self, *, compute: bool = True, wait: bool = False) -> Repair:
+        """Mend the collection; true where nothing is wrong any more.
+
+        Out of what is remembered; what is not is made again by a run of these documents alone,
+        unless `compute` is False. Rows that ragflow did not write are left alone. Raises
+        `BusyError` while another process writes, unless `wait`.
+        """
+        from ragflow.api.people import user_name
+        from ragflow.api.repairs import requests_of
+        from ragflow.runtime.repair import repair
+
+        mended = repair(
+            self._home,
+            self.collection,
+            requests_of(self._home),
+            actor=user_name(),
+            wait=wait,
+            allow=lambda _: compute,
+        )
+        return Repair(mended)
 
     def close(self) -> None:
         """Let go of the stores; may be called twice."""

@@ -22,8 +22,10 @@ _EXAMPLES: Mapping[Any, Any] = {int: 1, float: 1.0, bool: False}
 RESERVED = (
     "accept",
     "allow_deletions",
+    "fast",
     "force",
     "instance",
+    "max_cost",
     "max_failed",
     "observer",
     "only",
@@ -163,6 +165,7 @@ class Pipeline:
         accept: bool = False,
         allow_deletions: bool = False,
         wait: bool = False,
+        max_cost: int | None = None,
         max_failed: int | str | None = None,
         until: str | None = None,
         only: Sequence[str] = (),
@@ -175,6 +178,8 @@ class Pipeline:
     ) -> Run:
         """Bring the index up to date and return what was done.
 
+        `allow_deletions` and `accept` allow what guards refuse: to delete many documents, or to
+        make again many that did not change, or what costs more than `max_cost` (tokens).
         `max_failed` documents, a number or ``"2%"``, may fail before the run does. `until`
         names the last task to be called, `only` the keys of the documents to look at; from
         the task `since` on, or with `force` everywhere, nothing remembered is used. `project`
@@ -193,6 +198,7 @@ class Pipeline:
                 accept=accept,
                 allow_deletions=allow_deletions,
                 wait=wait,
+                max_cost=max_cost,
                 max_failed=max_failed,
                 until=until,
                 only=tuple(only),
@@ -205,6 +211,8 @@ class Pipeline:
     def plan(
         self,
         *,
+        fast: bool = False,
+        max_cost: int | None = None,
         until: str | None = None,
         only: Sequence[str] = (),
         since: str | None = None,
@@ -216,21 +224,23 @@ class Pipeline:
     ) -> Plan:
         """Return what a run would do, without embedding and without writing to a target.
 
-        The options are those of `run`.
+        With `fast` no document is opened: they are told apart by their version tokens alone.
+        Further options are those of `run`.
         """
-        from ragflow.runtime.plan import plan
+        from ragflow.runtime.plan import fast_plan, plan
 
         with open_home(_folder(project)) as home:
             request = self.request(
                 parameters,
                 project=home.project,
                 instance=instance,
+                max_cost=max_cost,
                 until=until,
                 only=tuple(only),
                 since=since,
                 force=force,
             )
-            return Plan(plan(home, request, observer))
+            return Plan((fast_plan if fast else plan)(home, request, observer))
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         from ragflow.views.graphs import mermaid, svg

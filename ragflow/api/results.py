@@ -42,5 +42,40 @@ class Plan(Result):
 
     def __repr__(self) -> str:
         documents = {k: v for k, v in self.summary["documents"].items() if v}
-        most = "" if self.summary["exact"] else "at most "
-        return f"<plan: {documents}, {most}{self.summary['chunks_to_embed']} chunks to embed>"
+        if self.summary["fast"]:
+            return f"<plan by version tokens: {documents}>"
+        bound = self.summary["bound"]
+        said = "" if bound == "exact" else f"{bound} "
+        return f"<plan: {documents}, {said}{self.summary['chunks_to_embed']} chunks to embed>"
+
+
+class Verification(Result):
+    """What is wrong with a collection; see the schema ``verify``. True where nothing is."""
+
+    def __bool__(self) -> bool:
+        return bool(self.summary["clean"])
+
+    def __repr__(self) -> str:
+        what = "nothing is wrong" if self else f"{self.summary['damage']}"
+        return f"<verification of {self.summary['collection']!r}: {what}>"
+
+    def _repr_html_(self) -> str:
+        from ragflow.views.damage import damage_html
+
+        return damage_html(repr(self), self.summary["damage"])
+
+
+class Repair(Result):
+    """What mending a collection came to; see the schema ``repair``. True where all is well."""
+
+    def __bool__(self) -> bool:
+        return bool(self.summary["clean"])
+
+    def __repr__(self) -> str:
+        left = "nothing is wrong any more" if self else f"left: {self.summary['left']}"
+        return f"<repair of {self.summary['collection']!r}: {left}>"
+
+    def _repr_html_(self) -> str:
+        from ragflow.views.damage import damage_html
+
+        return damage_html(repr(self), self.summary["left"])

@@ -10,6 +10,7 @@ _BLANK_LINE = re.compile(r"\n\s*\n|\f")
 _SOMETHING = re.compile(r"\S")
 #: Kinds whose lines are units; a full stop in them ends no sentence.
 _LINED = ("table", "code")
+_INDENTATION = " \t"
 
 
 class Section(NamedTuple):
@@ -25,7 +26,7 @@ class Section(NamedTuple):
     headings: tuple[str, ...]
     #: Where its paragraphs, list items, tables … begin.
     blocks: tuple[int, ...]
-    #: Spans of tables and code.
+    #: Spans of tables and code with the indentation of their first lines; no two touch.
     lined: tuple[tuple[int, int], ...]
 
     def paragraphs(self, text: str) -> list[int]:
@@ -57,7 +58,7 @@ def sections(content: Content) -> Iterator[Section]:
             group.append(element)
             continue
         if group and group[-1].kind != "title":
-            yield _section(group, path)
+            yield _section(text, group, path)
             group = []
         group.append(element)
         level = max(element.level, 1)
@@ -65,7 +66,7 @@ def sections(content: Content) -> Iterator[Section]:
             path.pop()
         path.append((level, " ".join(text[element.start : element.end].split())))
     if group:
-        yield _section(group, path)
+        yield _section(text, group, path)
 
 
 def trim(text: str, start: int, end: int) -> tuple[int, int] | None:
@@ -77,7 +78,7 @@ def trim(text: str, start: int, end: int) -> tuple[int, int] | None:
     return first, first + len(text[first:end].rstrip())
 
 
-def _section(group: list[Element], path: list[tuple[int, str]]) -> Section:
+def _section(text: str, group: list[Element], path: list[tuple[int, str]]) -> Section:
     end = group[-1].end
     body = next((each.start for each in group if each.kind != "title"), end)
     return Section(
@@ -86,8 +87,27 @@ def _section(group: list[Element], path: list[tuple[int, str]]) -> Section:
         end=end,
         headings=tuple(title for _, title in path),
         blocks=tuple(each.start for each in group if each.kind != "title"),
-        lined=tuple((each.start, each.end) for each in group if each.kind in _LINED),
+        lined=tuple(_lined(text, group)),
     )
+
+
+def _lined(text: str, group: list[Element]) -> Iterator[tuple[int, int]]:
+    """Yield the spans of tables and code; what nothing but white space parts is one."""
+    span: tuple[int, int] | None = None
+    for element in group:
+        if element.kind not in _LINED:
+            continue
+        start = element.start
+        while start > group[0].start and text[start - 1] in _INDENTATION:
+            start -= 1
+        if span and text[span[1] : start].isspace() | (span[1] >= start):
+            span = span[0], element.end
+            continue
+        if span:
+            yield span
+        span = start, element.end
+    if span:
+        yield span
 
 
 def _complete(content: Content) -> Iterator[Element]:

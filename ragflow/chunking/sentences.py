@@ -1,6 +1,7 @@
 """Where do sentences end?"""
 
 import re
+from collections.abc import Iterator
 
 _STOP = re.compile(
     r"""[.!?…]+["'’”»)\]]*(?=\s)"""
@@ -15,17 +16,16 @@ _ABBREVIATIONS = re.compile(
 )
 
 
-def last_sentence_end(text: str, low: int, high: int) -> int | None:
-    """Return the last position in ``low <= position <= high`` where a sentence ends, or None.
+def sentence_ends(text: str, start: int, end: int) -> Iterator[int]:
+    """Yield the positions in ``start < position <= end`` where a sentence ends, in order.
 
     A stop counts if white space follows and it is not that of an abbreviation, an initial,
     or a number of a list; marks of Chinese and Japanese count wherever they are. Looks at
-    the text around the position only, so an edit elsewhere does not move it.
+    the text around a position only, so an edit elsewhere does not move it.
     """
-    for match in reversed(list(_STOP.finditer(text, low - 1, high + 1))):
-        if low <= match.end() <= high and _ends(text, match):
-            return match.end()
-    return None
+    for match in _STOP.finditer(text, start, min(end + 1, len(text))):
+        if match.end() <= end and _ends(text, match):
+            yield match.end()
 
 
 def _ends(text: str, match: re.Match[str]) -> bool:

@@ -2,6 +2,8 @@
 
 from array import array
 from bisect import bisect_left
+from itertools import islice
+from operator import sub
 
 from ragflow.errors import ParameterError
 from ragflow.interfaces.ingestion import Tokenizer
@@ -38,59 +40,62 @@ def room(tokenizer: Tokenizer, size: int) -> int:
     return size
 
 
-def fits(text: str, start: int, end: int, *, tokenizer: Tokenizer, size: int) -> bool:
-    """Tell whether a slice has at most `size` tokens, exactly as the model will see it."""
-    return end - start <= REACH * size and tokenizer.count(text[start:end]) <= size
+def fits(text: str, *, tokenizer: Tokenizer, size: int) -> bool:
+    """Tell whether a text has at most `size` tokens, exactly as the model will see it."""
+    return len(text) <= REACH * size and tokenizer.count(text) <= size
 
 
 class Ruler:
-    """The tokens of one long stretch, found once, to look up where `n` of them end.
+    """The tokens of one long text, found once, to look up how many lie between two places.
 
     Looking up is an estimate: a slice may have a few tokens more or fewer than the text
-    around it shows, so what is cut is counted by itself with `excess`.
+    around it shows, so what is cut is counted by itself.
     """
 
-    def __init__(self, text: str, start: int, end: int, *, tokenizer: Tokenizer, size: int) -> None:
-        self._text = text
-        self._end = end
-        self._tokenizer = tokenizer
-        #: The most tokens a slice may have.
-        self.size = size
-        self._starts = array("Q")
-        while start < end:
-            stop = _block_end(text, start, end)
-            spans = tokenizer.spans(text[start:stop])
-            self._starts.extend(start + first for first, _ in spans)
+    def __init__(self, text: str, *, tokenizer: Tokenizer) -> None:
+        self._end = len(text)
+        marks = array("Q")
+        start = 0
+        while start < len(text):
+            stop = _block_end(text, start)
+            marks.extend(start + first for first, _ in tokenizer.spans(text[start:stop]))
             start = stop
+        #: Where tokens begin, in order, and a place every `REACH` characters without any.
+        self.marks = _without_gaps(marks, len(text))
 
-    def reach(self, start: int, tokens: int) -> int:
-        """Return one past the last character within `tokens` tokens of `start`.
+    def tokens(self, start: int, end: int) -> int:
+        """Return how many tokens begin in a span."""
+        return bisect_left(self.marks, end) - bisect_left(self.marks, start)
 
-        More than `start`, and never past the end of the stretch.
-        """
-        place = bisect_left(self._starts, start) + max(tokens, 1)
-        found = self._starts[place] if place < len(self._starts) else self._end
-        return max(min(found, self._end, start + REACH * self.size), start + 1)
+    def after(self, start: int, tokens: int) -> int:
+        """Return the place so many tokens after `start`, the end where there are fewer."""
+        place = bisect_left(self.marks, start) + tokens
+        return self.marks[place] if place < len(self.marks) else self._end
 
-    def before_end(self, tokens: int) -> int:
-        """Return the last position that `tokens` tokens of the stretch follow, 0 if none."""
-        if tokens == 0:
-            return self._end
-        return self._starts[-tokens] if tokens <= len(self._starts) else 0
-
-    def excess(self, start: int, end: int) -> int:
-        """Return by how many tokens a slice is too long, exactly; 0 or less if it fits.
-
-        White space at its end is left out, as it will be from the chunk: with some
-        tokenizers ``};`` alone has more tokens than with the line end after it.
-        """
-        return self._tokenizer.count(self._text[start:end].rstrip()) - self.size
+    def before(self, end: int, tokens: int) -> int:
+        """Return the place so many tokens before `end`, 0 where there are fewer."""
+        place = bisect_left(self.marks, end) - tokens
+        if place >= len(self.marks):
+            return end
+        return min(self.marks[place], end) if place >= 0 else 0
 
 
-def _block_end(text: str, start: int, end: int) -> int:
+def _without_gaps(marks: "array[int]", end: int) -> "array[int]":
+    """Return the marks with others every `REACH` characters where they are further apart."""
+    if not marks or marks[0] > REACH:
+        marks = array("Q", [0]) + marks
+    if max(map(sub, islice(marks, 1, None), marks), default=0) <= REACH >= end - marks[-1]:
+        return marks
+    filled = array("Q")
+    for first, following in zip(marks, [*islice(marks, 1, None), end], strict=True):
+        filled.extend(range(first, max(following, first + 1), REACH))
+    return filled
+
+
+def _block_end(text: str, start: int) -> int:
     stop = start + _BLOCK
-    if stop >= end:
-        return end
+    if stop >= len(text):
+        return len(text)
     while stop > start and not text[stop - 1].isspace():
         stop -= 1
     return stop if stop > start else start + _BLOCK

@@ -5,19 +5,12 @@ from typing import Annotated, Any
 import typer
 
 from ragflow.cli.failures import ExitCode
+from ragflow.cli.groups import command_group
 from ragflow.cli.options import Collection, Json, Wait
 from ragflow.cli.output import enveloped, plain, results, say
 from ragflow.cli.questions import is_confirmed
 
-app = typer.Typer(rich_markup_mode=None)
-
-
-@app.callback(invoke_without_command=True)
-def start(context: typer.Context) -> None:
-    """List, show and drop collections."""
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
-        raise typer.Exit(ExitCode.USAGE)
+app = command_group("List, show and drop collections.")
 
 
 @app.command("list")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ragflow.cli.failures import ExitCode
+from ragflow.cli.groups import command_group
 from ragflow.cli.options import LARGEST, Json, Tracebacks
 from ragflow.cli.output import Results, enveloped, plain, results, say
 from ragflow.cli.questions import is_confirmed
@@ -33,15 +34,7 @@ InstanceName = Annotated[
     str | None, typer.Option("--instance", metavar="NAME", help="Only those of this instance.")
 ]
 
-app = typer.Typer(rich_markup_mode=None)
-
-
-@app.callback(invoke_without_command=True)
-def start(context: typer.Context) -> None:
-    """List, show, replay and discard dead letters."""
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
-        raise typer.Exit(ExitCode.USAGE)
+app = command_group("List, show, replay and discard dead letters.")
 
 
 @app.command("list")

@@ -1,7 +1,7 @@
 """What does a person read when a command failed, and with which code does it end?
 
 0 succeeded · 1 failed · 2 wrong usage, or a name that is not known · 3 this run failed a
-document · 130 interrupted or cancelled.
+document · 4 a collection is damaged · 130 interrupted or cancelled.
 """
 
 import sys
@@ -18,6 +18,7 @@ class ExitCode(IntEnum):
     FAILED = 1
     USAGE = 2
     FAILED_DOCUMENTS = 3
+    DAMAGED = 4
     INTERRUPTED = 130
 
 

@@ -1,7 +1,7 @@
 """``ragflow runs`` and ``ragflow show``: what happened in each run."""
 
 import contextlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,7 +12,7 @@ from ragflow.core.records import CUT_OFF, RunRecord, TaskTotal
 from ragflow.core.states import RunState
 
 if TYPE_CHECKING:
-    from ragflow.core.run_records import Lease, LeftAssignment
+    from ragflow.core.run_records import Lease
     from ragflow.interfaces.orchestration import MetadataStore
     from ragflow.runtime.home import Home
 
@@ -86,7 +86,7 @@ def _show(out: Results, home: "Home", run: RunRecord, *, with_tracebacks: bool) 
     summary = _summarized(home, run, lease)
     standing = _standing(home.metadata, run, lease)
     out.line(run_text(run, summary, width=out.width, standing=standing))
-    left = _left(home.metadata, run)
+    left = home.metadata.assignments.left_of(run.id)
     if left:
         out.line()
         out.table(work_table(left))
@@ -115,14 +115,6 @@ def _standing(
     if run.state is RunState.PAUSED or (lease is None and is_unfinished):
         facts.append(("go on", f"`ragflow resume {run.id}`"))
     return facts
-
-
-def _left(store: "MetadataStore", run: RunRecord) -> Sequence["LeftAssignment"]:
-    """Return what workers hold of a run, or held when it was cut off."""
-    from ragflow.api.runs import find_instance
-
-    left = store.assignments.left(find_instance(store, run))
-    return [each for each in left if each.run == run.id]
 
 
 def _summarized(home: "Home", run: RunRecord, lease: "Lease | None") -> Mapping[str, Any]:

@@ -9,22 +9,28 @@ from typing import Annotated
 import typer
 
 from ragflow import __version__
-from ragflow.cli import collection_commands, dead_letter_commands
+from ragflow.cli import collection_commands, dead_letter_commands, memo_commands
 from ragflow.cli.audit import list_audit
 from ragflow.cli.control import cancel_run, pause_run, resume_run
 from ragflow.cli.documents import list_documents
 from ragflow.cli.export import export_collection
 from ragflow.cli.failures import ExitCode, exit_code, tell
+from ragflow.cli.forget import forget_document
 from ragflow.cli.graph import draw_graph
+from ragflow.cli.groups import need_command
 from ragflow.cli.history import list_runs, show_run
 from ragflow.cli.init import init_project
+from ragflow.cli.lineage import show_lineage
 from ragflow.cli.logs import print_logs
 from ragflow.cli.output import ReaderGoneError
 from ragflow.cli.pipelines import list_pipelines
 from ragflow.cli.plan import plan_pipeline
 from ragflow.cli.query import query_collection
+from ragflow.cli.repair import repair_collection
 from ragflow.cli.run import run_pipeline
 from ragflow.cli.schema import print_schema
+from ragflow.cli.verify import verify_collection
+from ragflow.cli.why import explain_absence, explain_document
 from ragflow.config import stay_offline
 from ragflow.errors import UsageError
 
@@ -52,6 +58,13 @@ app.command("audit")(list_audit)
 app.command("documents")(list_documents)
 app.add_typer(dead_letter_commands.app, name="dead-letters")
 app.add_typer(collection_commands.app, name="collections")
+app.command("why")(explain_document)
+app.command("why-not")(explain_absence)
+app.command("lineage")(show_lineage)
+app.command("verify")(verify_collection)
+app.command("repair")(repair_collection)
+app.add_typer(memo_commands.app, name="memos")
+app.command("forget")(forget_document)
 app.command("export")(export_collection)
 app.command("graph")(draw_graph)
 app.command("schema")(print_schema)
@@ -76,9 +89,7 @@ def start(
     ] = False,
 ) -> None:
     """Keep a vector index true to a changing set of documents."""
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
-        raise typer.Exit(ExitCode.USAGE)
+    need_command(context)
 
 
 def run(arguments: Sequence[str] | None = None) -> None:

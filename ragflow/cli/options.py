@@ -34,13 +34,16 @@ Settings = Annotated[
     ),
 ]
 Accept = Annotated[
-    bool, typer.Option("--accept", help="Make everything again because the model changed.")
+    bool,
+    typer.Option(
+        "--accept", help="Make again what code, a version or the model made stale; pass --max-cost."
+    ),
 ]
 Deletions = Annotated[
     bool,
     typer.Option(
         "--allow-deletions",
-        help="Allow that a folder which lost everything, or another folder, deletes rows.",
+        help="Delete rows although many documents are gone, or another folder is read.",
     ),
 ]
 MaxFailed = Annotated[
@@ -49,6 +52,16 @@ MaxFailed = Annotated[
         "--max-failed",
         metavar="N|P%",
         help="Documents that may fail before the run does: a number, or a share at its end.",
+    ),
+]
+MaxCost = Annotated[
+    int | None,
+    typer.Option(
+        "--max-cost",
+        metavar="N",
+        min=0,
+        max=LARGEST,
+        help="Refuse to embed more tokens than that; other tasks count what they cost.",
     ),
 ]
 Until = Annotated[

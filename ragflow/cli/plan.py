@@ -1,10 +1,15 @@
 """``ragflow plan``: what a run would do."""
 
+from typing import Annotated
+
+import typer
+
 from ragflow.cli.options import (
     Force,
     From,
     Instance,
     Json,
+    MaxCost,
     Only,
     PipelineName,
     Settings,
@@ -14,22 +19,31 @@ from ragflow.cli.options import (
 from ragflow.cli.output import results
 from ragflow.cli.running import steps_alone
 
+Fast = Annotated[
+    bool, typer.Option("--fast", help="Open no document: compare version tokens alone.")
+]
+
 
 def plan_pipeline(
     name: PipelineName,
     *,
     settings: Settings = None,
     instance: Instance = None,
+    fast: Fast = False,
+    max_cost: MaxCost = None,
     until: Until = None,
     only: Only = None,
     since: From = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Say what a run would do; embeds and writes nothing."""
+    """Say what a run would do and cost; embeds and writes nothing.
+
+    Documents are read and cut to find out, which is remembered; with --fast none is opened.
+    """
     from ragflow.api.project import find_pipeline
     from ragflow.runtime.home import open_home
-    from ragflow.runtime.plan import plan
+    from ragflow.runtime.plan import fast_plan, plan
     from ragflow.views.progress import Quiet, open_progress
     from ragflow.views.tables import summary_text
 
@@ -39,6 +53,7 @@ def plan_pipeline(
             project=home.project,
             texts=True,
             instance=instance,
+            max_cost=max_cost,
             until=until,
             only=tuple(only or ()),
             since=since,
@@ -46,7 +61,7 @@ def plan_pipeline(
             trigger="command",
         )
         with Quiet() if as_json else open_progress(request.graph) as progress:
-            summary = plan(home, request, progress)
+            summary = (fast_plan if fast else plan)(home, request, progress)
         if as_json:
             out.json(summary)
         else:

@@ -1,5 +1,6 @@
 """``ragflow run``: bring an index up to date."""
 
+from ragflow.cli.handing_on import is_handed_on
 from ragflow.cli.options import (
     Accept,
     Deletions,
@@ -7,6 +8,7 @@ from ragflow.cli.options import (
     From,
     Instance,
     Json,
+    MaxCost,
     MaxFailed,
     Only,
     PipelineName,
@@ -26,6 +28,7 @@ def run_pipeline(
     settings: Settings = None,
     instance: Instance = None,
     max_failed: MaxFailed = None,
+    max_cost: MaxCost = None,
     until: Until = None,
     only: Only = None,
     since: From = None,
@@ -36,6 +39,9 @@ def run_pipeline(
     as_json: Json = False,
 ) -> None:
     """Bring an index up to date with its documents.
+
+    While a run of everything is at work, documents named with --only are handed to that run,
+    which serves them before all others.
 
     Ends with 0 when every document is served, 3 when this run failed a document, 1 when the
     run failed, 2 for wrong usage and 130 when it was interrupted or cancelled.
@@ -52,6 +58,7 @@ def run_pipeline(
             texts=True,
             instance=instance,
             max_failed=most,
+            max_cost=max_cost,
             until=until,
             only=tuple(only or ()),
             since=since,
@@ -62,4 +69,5 @@ def run_pipeline(
             trigger="command",
             actor=user_name(),
         )
-        carry_out(home, request, out, as_json=as_json)
+        if not (only and is_handed_on(home, request, out, as_json=as_json)):
+            carry_out(home, request, out, as_json=as_json)

@@ -1,14 +1,17 @@
 """How does a command carry out a run, and say what it came to?"""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import typer
 
 from ragflow.cli.failures import ExitCode
 from ragflow.cli.output import Results, say
+from ragflow.cli.questions import is_confirmed, is_somebody_there
 from ragflow.core.states import RunState
-from ragflow.errors import RunCancelled, RunError
+from ragflow.errors import GuardError, RunCancelled, RunError
 
 if TYPE_CHECKING:
     from ragflow.core.pipeline_graph import PipelineGraph
@@ -22,16 +25,14 @@ _LOOKED_AT = 1_000
 def carry_out(home: "Home", request: "Request", out: Results, *, as_json: bool) -> None:
     """Carry out a run with progress, and print what it came to.
 
-    Exits with 3 where documents failed, and with 130 where it was interrupted or cancelled.
+    Where a guard asks for ``--accept`` and a person is at the terminal, that person is asked
+    instead. Exits with 3 where documents failed, and with 130 where it was interrupted or
+    cancelled.
     """
-    from ragflow.runtime.run import run
-    from ragflow.views.progress import Quiet, open_progress
     from ragflow.views.tables import summary_text
 
-    progress = Quiet() if as_json else open_progress(request.graph)
     try:
-        with progress:
-            summary = run(home, request, progress)
+        summary = _summary_of(home, request, as_json=as_json)
     except KeyboardInterrupt:
         say("interrupted; what was done is kept, and the next run goes on from there")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
@@ -52,6 +53,26 @@ def carry_out(home: "Home", request: "Request", out: Results, *, as_json: bool) 
     if summary["state"] == RunState.SUCCEEDED_WITH_FAILURES:
         say(f"hint: `ragflow show {summary['run']}` lists what failed and why")
         raise typer.Exit(ExitCode.FAILED_DOCUMENTS)
+
+
+def _summary_of(home: "Home", request: "Request", *, as_json: bool) -> Mapping[str, Any]:
+    """Run it; once more, accepted, where a person accepts what the first was refused for."""
+    from ragflow.runtime.run import run
+    from ragflow.views.progress import Quiet, open_progress
+
+    try:
+        with Quiet() if as_json else open_progress(request.graph) as progress:
+            return run(home, request, progress)
+    except GuardError as error:
+        if error.option != "accept" or as_json or not is_somebody_there():
+            raise
+        if not is_confirmed(f"{error}. Do it?"):
+            raise
+    request = msgspec.structs.replace(
+        request, how=msgspec.structs.replace(request.how, accept=True)
+    )
+    with open_progress(request.graph) as progress:
+        return run(home, request, progress)
 
 
 def steps_alone(graph: "PipelineGraph") -> list[str]:

@@ -24,6 +24,16 @@ class Name(StrEnum):
     LOGS = "logs"  #: each line of ``logs``
     COLLECTIONS = "collections"
     PIPELINES = "pipelines"
+    CODE = "code"  #: ``why --code``
+    WHY = "why"
+    WHY_NOT = "why-not"
+    LINEAGE = "lineage"
+    VERIFY = "verify"
+    REPAIR = "repair"
+    MEMOS = "memos"  #: ``memos stats``
+    MEMOS_PRUNE = "memos-prune"
+    MEMOS_EXPLAIN = "memos-explain"
+    FORGET = "forget"
 
 
 def print_schema(

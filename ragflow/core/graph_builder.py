@@ -156,6 +156,7 @@ class GraphBuilder:
             data=data_names,
             parameters=parameters.without(resources).convert(given),
             resources=resources,
+            cost=None if task.cost is None else task.cost(),
             after=tuple(self._known(handle) for handle in task.settings.after),
             origin=name if task.shape is Shape.SOURCE else origin,
             source=(task.settings.source or "") if task.shape is Shape.SOURCE else "",

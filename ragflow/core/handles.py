@@ -139,6 +139,7 @@ class RecordedTask(Protocol):
     settings: Any
     target: str | None
     place: str | None
+    cost: Any
 
 
 class Recorder(Protocol):

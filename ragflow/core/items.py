@@ -43,3 +43,5 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
     value: Any
     payload: Mapping[str, Any] = {}
+    #: Names in the envelope of what `value` holds already; the payload leaves them out.
+    taken: tuple[str, ...] = ()

@@ -32,6 +32,8 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     parameters: Mapping[str, Any] = {}
     #: What is opened for it.
     resources: Mapping[str, ResourceUse] = {}
+    #: What a plan opens to say what its calls cost.
+    cost: ResourceUse | None = None
     #: The source object, for a source; the function that names the group, for a grouping; the
     #: `Branch`, for a side of a split.
     subject: Any = None

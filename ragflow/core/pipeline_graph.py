@@ -120,7 +120,9 @@ class PipelineGraph:
         """
         nodes = [
             msgspec.structs.replace(
-                node, resources={k: use.surrounded(facts) for k, use in node.resources.items()}
+                node,
+                resources={k: use.surrounded(facts) for k, use in node.resources.items()},
+                cost=None if node.cost is None else node.cost.surrounded(facts),
             )
             for node in self.nodes.values()
         ]

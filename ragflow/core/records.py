@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from ragflow.core.items import Fingerprint
+from ragflow.core.reasons import Cause, Reason
 from ragflow.core.states import Change, GenerationState, OwnerState, RunState
 
 
@@ -107,6 +108,9 @@ class EndStanding(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     not_before: datetime | None = None
     #: Somebody gave it up: it is not tried until its content changes.
     is_discarded: bool = False
+    #: Why it was skipped or failed, and what would make it servable.
+    reason: str | None = None
+    requirement: str | None = None
 
 
 class HeldRow(msgspec.Struct, frozen=True, gc=False):
@@ -162,6 +166,14 @@ class OwnerCommit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     #: Fingerprint of content and metadata together.
     input: Fingerprint | None
     ends: Sequence[EndCommit] = ()
+    #: Of a group: source and key of the owners whose items it is made of, with the fingerprint
+    #: of those items; None leaves what is known of its members as it is.
+    members: Sequence[tuple[str, str, Fingerprint]] | None = None
+    #: Why the run worked on it; None writes nothing of that down.
+    reason: Reason | None = None
+    #: The calls that lead to what it has, by generation, 0 for groups; None where none was asked
+    #: for: then it reaches what it reached, and nothing where it is skipped.
+    calls: Mapping[int, Sequence[Fingerprint]] | None = None
 
 
 class OwnerRemoval(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -170,6 +182,9 @@ class OwnerRemoval(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     owner: int
     source: str
     key: str
+    #: Why, and the key that lists its content now.
+    cause: Cause = Cause.DELETED
+    moved_to: str | None = None
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,7 +11,6 @@ from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
 
 from ragflow.core.handles import Handle, Items, recording
 from ragflow.core.items import Part, Row
-from ragflow.core.needs import Needs
 from ragflow.core.options import Options, changed, check_names, check_options
 from ragflow.core.resource_use import Resource, ResourceUse
 from ragflow.core.secret_reference import Secret
@@ -23,9 +22,6 @@ P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
 V_co = TypeVar("V_co", covariant=True)
 T = TypeVar("T")
-
-#: Shapes whose calls compute; a step mostly waits, and a source and a target do for the store.
-_ON_A_CORE = (Shape.ITEM, Shape.BATCH, Shape.GROUP)
 
 
 class Task(Generic[P, R_co, V_co]):
@@ -41,6 +37,7 @@ class Task(Generic[P, R_co, V_co]):
         target: str | None = None,
         place: str | None = None,
         space: str | None = None,
+        cost: Resource[Any] | None = None,
     ) -> None:
         functools.update_wrapper(self, function)
         self.function = function
@@ -52,6 +49,8 @@ class Task(Generic[P, R_co, V_co]):
         self.place = place
         #: Name of the resource whose identity is the space of the vectors it makes.
         self.space = space
+        #: Opens what says, to a plan, what a call costs: an `ragflow.interfaces.execution.Cost`.
+        self.cost = cost
         self.signature: Signature = read_signature(
             function, batch=shape is Shape.BATCH, whole=shape in (Shape.STEP, Shape.SOURCE)
         )
@@ -61,15 +60,6 @@ class Task(Generic[P, R_co, V_co]):
     def name(self) -> str:
         """Its name in a pipeline, before a number tells twins apart."""
         return self.settings.name or self.function.__name__
-
-    @property
-    def needs(self) -> Needs:
-        """What one call asks for while it runs.
-
-        A core, unless its options say otherwise or it is given no items.
-        """
-        default = {"cpu": 1.0} if self.shape in _ON_A_CORE else {}
-        return {**default, **self.settings.asks}
 
     def options(self, **options: Any) -> "Task[P, R_co, V_co]":
         """Return the same task, run differently; takes the fields of `Options`.
@@ -86,6 +76,7 @@ class Task(Generic[P, R_co, V_co]):
             target=self.target,
             place=self.place,
             space=self.space,
+            cost=self.cost,
         )
 
     @overload
@@ -179,6 +170,11 @@ def _check(task: Task[Any, Any, Any]) -> None:
             f"the task {task.name!r} runs over items but takes no positional parameter",
             hint='give it one, or declare @task(per="run") for a step without items',
         )
+    if task.cost is not None and not isinstance(task.cost, Resource):
+        raise PipelineError(
+            f"the task {task.name!r} was given cost={task.cost!r}, which is no resource",
+            hint="declare what says what a call costs with @resource",
+        )
     if task.space is not None and task.space not in task.signature.resources:
         raise PipelineError(
             f"the task {task.name!r} has no resource {task.space!r}, which space= names",
@@ -210,6 +206,7 @@ def task(
     target: str | None = None,
     place: str | None = None,
     space: str | None = None,
+    cost: Resource[Any] | None = None,
     **options: Any,
 ) -> "Decorator": ...
 def task(function: Callable[..., Any] | None = None, /, **declared: Any) -> Any:
@@ -218,7 +215,8 @@ def task(function: Callable[..., Any] | None = None, /, **declared: Any) -> Any:
     `per` says what one call is given: an ``"item"`` (one → one, none or many), a
     ``"batch"`` (a list of items; answer i depends on item i alone), a ``"group"``, the
     ``"run"`` (a step, given no items), nothing (``"source"``: yields items), or the parts an
-    end writes (``"target"``). `version` stands for the code where it cannot be followed.
+    end writes (``"target"``). `version` stands for the code where it cannot be followed. `cost`
+    is a resource that opens a `Cost`: with ``plan="count"`` a plan adds up what calls would cost.
     Further keywords are `Options`.
     """
     if function is not None:
@@ -237,6 +235,7 @@ class Decorator:
         target: str | None = None,
         place: str | None = None,
         space: str | None = None,
+        cost: Resource[Any] | None = None,
         **options: Any,
     ) -> None:
         known = [shape.value for shape in DECLARED]
@@ -244,7 +243,13 @@ class Decorator:
             raise PipelineError(f"per={per!r} is no shape of task", hint=f"one of {known}")
         check_names("@task", options)
         self._shape = Shape(per)
-        self._facts = {"version": version, "target": target, "place": place, "space": space}
+        self._facts: dict[str, Any] = {
+            "version": version,
+            "target": target,
+            "place": place,
+            "space": space,
+            "cost": cost,
+        }
         self._options = check_options("@task", options)
 
     @overload

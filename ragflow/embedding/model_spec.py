@@ -80,18 +80,25 @@ def load_spec(name: str, *, folders: Iterable[Path] = ()) -> ModelSpec:
     Looks in `folders`, then among the specs ragflow ships. Raises `NotFoundError` for a name
     that none of them has and `ParameterError` for a file that is no spec.
     """
+    folders = [*folders]
     places = [*map(Path, folders), _shipped()]
     for place in places:
         known = {file.stem: file for file in place.glob("*.toml")}
         if name in known:
             return _read(known[name])
-    names = sorted({file.stem for place in places for file in place.glob("*.toml")})
+    names = known_models(folders)
     near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
     meant = f"did you mean {near[0]!r}? " if near else ""
     raise NotFoundError(
         f"model {name!r} is not known",
         hint=f"{meant}known models: {', '.join(names) or 'none'}",
     )
+
+
+def known_models(folders: Iterable[Path] = ()) -> list[str]:
+    """Return the names that `load_spec` knows with these folders, sorted."""
+    places = [*map(Path, folders), _shipped()]
+    return sorted({file.stem for place in places for file in place.glob("*.toml")})
 
 
 def _shipped() -> Path:

@@ -88,13 +88,17 @@ def row_id(
 ) -> str:
     """Name a row by instance, source, owner key, content and occurrence; 32 hex digits.
 
+    The first half is `owner_mark`, so that a row says whose it is even where no ledger knows it.
     Made of nothing else, so that a clean build in another home gives the same ids.
     """
-    parts = (
-        instance,
-        source.encode(),
-        key.encode("utf-8", "surrogatepass"),
-        value,
-        occurrence.to_bytes(8, "little"),
-    )
-    return fingerprint("row", parts)[:16].hex()
+    parts = (*_owner(instance, source, key), value, occurrence.to_bytes(8, "little"))
+    return owner_mark(instance, source, key) + fingerprint("row", parts)[:8].hex()
+
+
+def owner_mark(instance: Fingerprint, source: str, key: str) -> str:
+    """Return how the ids of all rows of an owner begin; 16 hex digits."""
+    return fingerprint("owner", _owner(instance, source, key))[:8].hex()
+
+
+def _owner(instance: Fingerprint, source: str, key: str) -> tuple[bytes, bytes, bytes]:
+    return instance, source.encode(), key.encode("utf-8", "surrogatepass")

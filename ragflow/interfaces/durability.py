@@ -131,6 +131,25 @@ class Controls(Protocol):
         """Return what was asked of a run last; cheap enough for several times a second."""
 
 
+class Wanted(Protocol):
+    """Carries keys to a run that are to be served before all others."""
+
+    def ask(self, run: int, keys: Sequence[str], *, actor: str) -> list[int]:
+        """Ask a run for these; return a number for each, in their order.
+
+        Raises `NotFoundError` when there is no such run, and `UsageError` when it is over.
+        """
+
+    def asked(self, run: int, *, after: int) -> list[tuple[int, str]]:
+        """Return (number, key) of what was asked of a run after that number."""
+
+    def answer(self, answers: Mapping[int, str]) -> None:
+        """Say by number what became of keys; returns at once."""
+
+    def answers(self, numbers: Sequence[int]) -> dict[int, str]:
+        """Return what became of those of these that were answered."""
+
+
 class Audit(Protocol):
     """Keeps what people, schedules and runs did. Nothing in it is ever changed or deleted."""
 

@@ -118,6 +118,18 @@ class Executor(Protocol):
 # --- How it may end -----------------------------------------------------------------------------
 
 
+class Cost(Protocol):
+    """Says what a call of a task would cost, for plans; opened as a resource."""
+
+    #: What is counted, in the plural: ``tokens``.
+    unit: str
+    #: The most that one call may cost; None where there is no limit.
+    most: int | None
+
+    def of(self, *data: Any) -> int:
+        """Return what a call costs that is given these values; of a batch task, one item's."""
+
+
 class WorkerDiedError(RagflowError):
     """The worker ended while it did this work; nothing is known of how far it came."""
 

@@ -85,6 +85,20 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
     score: float
 
 
+#: What of a stored row searches go by, and may be damaged beside it.
+Fault = Literal["payload", "vector"]
+
+
+class Inspected(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What really stands at one id of a place."""
+
+    id: str
+    #: With its vectors; None where it is no row of ours, or one that cannot be read any more.
+    row: StoredRow | None
+    #: What searches go by and that is not what the row says.
+    faults: tuple[Fault, ...] = ()
+
+
 class VectorStore(Protocol):
     """Holds rows at places; a place is the physical name of one generation.
 
@@ -107,6 +121,9 @@ class VectorStore(Protocol):
         the work may be done.
         """
 
+    def scrub(self) -> None:
+        """Leave nothing of the text of rows that were deleted in any file."""
+
     def query(
         self, place: str, vector: Sequence[float], *, k: int, where: Mapping[str, Any] | None
     ) -> list[Match]:
@@ -118,8 +135,21 @@ class VectorStore(Protocol):
     def get(self, place: str, ids: Sequence[str]) -> list[StoredRow]:
         """Return the rows of these ids that are there, with vectors, in the order asked."""
 
+    def dimension(self, place: str) -> int | None:
+        """Return how long the vectors of a place are, None where there is no such place."""
+
+    def inspect(self, place: str) -> Iterator[Inspected]:
+        """Yield what stands at every id, sorted by id, whoever wrote it.
+
+        `rows`, `get` and `query` pass over what no store of ours wrote; this does not. It also
+        compares what searches go by with what the row says.
+        """
+
+    def rewrite(self, place: str, rows: Sequence[StoredRow]) -> None:
+        """Write rows as `apply` does, and all of each, even where it seems to be there as given."""
+
     def count(self, place: str) -> int:
-        """Return the number of rows."""
+        """Return how many ids are taken, by whomever."""
 
     def drop(self, place: str) -> None:
         """Remove the place and all it holds; no error if it is not there."""

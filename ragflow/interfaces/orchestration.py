@@ -14,7 +14,6 @@ from ragflow.core.records import (
     Intent,
     Listed,
     Loaded,
-    OwnerChange,
     OwnerCommit,
     OwnerRemoval,
     OwnerView,
@@ -23,6 +22,7 @@ from ragflow.core.records import (
 )
 from ragflow.core.run_records import Lease
 from ragflow.core.states import OwnerState, RunState
+from ragflow.interfaces.comparison import LedgerOfRows
 from ragflow.interfaces.durability import (
     Assignments,
     Audit,
@@ -30,7 +30,11 @@ from ragflow.interfaces.durability import (
     DeadLetters,
     Leases,
     Logs,
+    Wanted,
 )
+from ragflow.interfaces.listing import Listing
+from ragflow.interfaces.reasons import Reasons, Recipes
+from ragflow.interfaces.retention import Forgetting, Retention
 
 
 class Source(Protocol):
@@ -112,6 +116,15 @@ class ArtifactStore(Protocol):
     def get(self, digest: bytes) -> bytes | None:
         """Return the bytes, or None when they are gone or damaged."""
 
+    def has(self, digest: bytes) -> bool:
+        """Tell whether it is there; not whether it is whole."""
+
+    def all(self) -> Iterator[tuple[bytes, int]]:
+        """Yield the digest and the size of each."""
+
+    def remove(self, digest: bytes) -> None:
+        """Remove one; nothing happens where it is not there."""
+
 
 class Memos(Protocol):
     """Answers: has this call been computed before?"""
@@ -119,50 +132,18 @@ class Memos(Protocol):
     def get_many(self, keys: Sequence[Fingerprint]) -> dict[Fingerprint, bytes]:
         """Return what is remembered of these calls; what was put is seen at once."""
 
-    def put(self, key: Fingerprint, value: bytes, *, task: str) -> None:
+    def put(
+        self, key: Fingerprint, value: bytes, *, task: str, base: Fingerprint | None = None
+    ) -> None:
         """Remember; returns at once, durable with the next group commit.
 
-        A kept value whose bytes are damaged is as good as none.
+        A kept value whose bytes are damaged is as good as none. `base` is the memo that the
+        value was made of, for one that repeats it: it may be kept as what differs, and is as
+        good as none once that is gone.
         """
 
 
-class Listing(Protocol):
-    """One listing of one source on its way to be compared."""
-
-    def add(self, page: Sequence[Listed]) -> None:
-        """Take a page of the listing. Raises `SourceError` when a key comes twice."""
-
-    def known(self) -> int:
-        """Return how many owners of this source the ledger knew before."""
-
-    def counts(self) -> Mapping[str, int]:
-        """Return how many owners are listed, added, modified, stale, unchanged, deleted.
-
-        Also ``skipped`` and ``held_back``: how many of those with nothing to do stand so.
-        Counts are by token alone: an owner counted modified may prove unchanged.
-        """
-
-    def changes(self) -> Iterator[OwnerChange]:
-        """Yield every owner that is not unchanged, by key.
-
-        An owner is unchanged when its token is the seen one and at every end the served
-        input and definition equal the present ones, or the tried ones do and it is held back,
-        or failed and its time has not come. One that could not even be read is unchanged
-        while its token is the one it was tried with and it is held back, or its time has not
-        come, at every end.
-        """
-
-    def deleted(self) -> Iterator[OwnerRemoval]:
-        """Yield every owner known and not listed, by key."""
-
-    def unchanged(self) -> Iterator[OwnerChange]:
-        """Yield every owner with nothing to do, by key; for groups."""
-
-    def close(self) -> None:
-        """Forget the listing."""
-
-
-class Ledger(Protocol):
+class Ledger(LedgerOfRows, Protocol):
     """Knows what was seen, done and held."""
 
     def listing(
@@ -340,8 +321,13 @@ class MetadataStore(Protocol):
     assignments: Assignments
     dead_letters: DeadLetters
     controls: Controls
+    wanted: Wanted
     audit: Audit
     logs: Logs
+    reasons: Reasons
+    recipes: Recipes
+    retention: Retention
+    forgetting: Forgetting
 
     def instance(self, name: str, pipeline: str, scope: Mapping[str, Any]) -> Instance:
         """Return the instance of this name and scope, adding it when it is new."""

@@ -7,11 +7,23 @@ from ragflow.parsing.media_types import SOURCE_CODE
 from ragflow.parsing.paragraphs import paragraph_spans
 from ragflow.parsing.reasons import Reason, skipped
 
+#: Where line ends and indentation mean something: what their text comes as.
+_LINED: dict[str, ElementKind] = {
+    "text/csv": "table",
+    "text/tab-separated-values": "table",
+    "application/json": "code",
+    "application/yaml": "code",
+    "application/toml": "code",
+    "application/xml": "code",
+    **dict.fromkeys(SOURCE_CODE, "code"),
+}
+
 
 class PlainTextParser:
     r"""Reads text in any encoding as it is, but for what `cleaned` takes away.
 
-    Lines end in ``\n`` whatever ended them before. Source code comes as elements of code.
+    Lines end in ``\n`` whatever ended them before. Source code and data come as elements of
+    code, rows of fields as tables.
     """
 
     media_types: tuple[str, ...] = (
@@ -33,7 +45,7 @@ class PlainTextParser:
         """Return the text, a paragraph an element."""
         decoded = decode(document.read())
         text = cleaned(decoded.text)
-        kind: ElementKind = "code" if document.media_type in SOURCE_CODE else "paragraph"
+        kind = _LINED.get(document.media_type, "paragraph")
         elements = tuple(
             [Element(kind=kind, start=start, end=end) for start, end in paragraph_spans(text)]
         )

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from datetime import datetime
 
 from ragflow.core.node import Node
+from ragflow.core.pipeline_graph import PipelineGraph
 from ragflow.core.records import EndNow, Generation, Instance, OwnerView
 from ragflow.core.shapes import Shape
 from ragflow.core.states import GenerationState, OwnerState
@@ -40,6 +41,11 @@ def _of(instance: Instance) -> str:
     return f" of {instance.identity.hex()}"
 
 
+def _space(graph: PipelineGraph, node: Node) -> Mapping[str, object]:
+    """Return what the rows of an end have in common; a task that nothing follows has none."""
+    return space_of(graph, node) if node.shape is Shape.TARGET else {}
+
+
 def choose_ends(store: MetadataStore, instance: Instance, request: Request) -> dict[str, Chosen]:
     """Return by node which generation each end writes, making what is new.
 
@@ -53,16 +59,20 @@ def choose_ends(store: MetadataStore, instance: Instance, request: Request) -> d
             instance,
             target=target,
             place=place,
-            space=space_of(request.graph, node) if node.shape is Shape.TARGET else {},
+            space=_space(request.graph, node),
             accept=request.how.accept,
         )
     return chosen
 
 
+def name_of(node: Node) -> str:
+    """Return what people call an end: ``target:place``, or ``task:NAME``."""
+    return node.end or f"{TASK}:{node.name}"
+
+
 def end_now(node: Node, definitions: Definitions, chosen: Chosen) -> EndNow:
     """Return an end as this run sees it."""
-    name = node.end or f"{TASK}:{node.name}"
-    return EndNow(name, chosen.generation.id, definitions.definitions[node.name])
+    return EndNow(name_of(node), chosen.generation.id, definitions.definitions[node.name])
 
 
 def place_of(open_target: Callable[[str], Target], generation: Generation) -> Place:
@@ -212,10 +222,10 @@ def imagine(
     One that a run would have to make has a number that no generation has.
     """
     target, place = where(node, instance)
-    space = dict(space_of(request.graph, node)) if node.shape is Shape.TARGET else {}
+    space = _space(request.graph, node)
     published = store.generations.published(target, place)
     for generation in store.generations.of(target, place):
-        if dict(generation.space) == space:
+        if dict(generation.space) == dict(space):
             same = published is not None and generation.id == published.id
             return Chosen(generation, None if same else published)
     imagined = Generation(

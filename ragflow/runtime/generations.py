@@ -40,15 +40,25 @@ def choose_generation(
         return Chosen(store.generations.build(target, place, space, publish=True))
     if dict(published.space) == dict(space):
         return Chosen(published)
-    rows = store.ledger.row_count(published.id)
     check_alone(store, instance, published, space)
-    if rows and not accept:
-        raise GuardError(
-            f"{target} {place!r} was made with {_spelled(published.space)}, this run would "
-            f"use {_spelled(space)}: all {rows:,} chunks would be embedded again",
-            hint="run it with --accept: searches see the old rows until the new ones are whole",
-        )
+    if not accept:
+        check_space(store, published, space)
     return Chosen(_building(store, target, place, space), published)
+
+
+def check_space(store: MetadataStore, published: Generation, space: Mapping[str, Any]) -> None:
+    """Refuse to make all rows of a generation again for another space.
+
+    Raises `GuardError` naming both.
+    """
+    rows = store.ledger.row_count(published.id)
+    if rows:
+        raise GuardError(
+            f"{published.target} {published.place!r} was made with {_spelled(published.space)}, "
+            f"this run would use {_spelled(space)}: all {rows:,} chunks would be embedded again",
+            hint="run it with --accept: searches see the old rows until the new ones are whole",
+            option="accept",
+        )
 
 
 def check_alone(

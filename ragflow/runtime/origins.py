@@ -1,70 +1,31 @@
 """How is one source listed, compared, streamed and cleared of what is gone?"""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, islice
-from typing import Any
 
 import msgspec
 
-from ragflow.core.node import Node
 from ragflow.core.pipeline_graph import PipelineGraph
-from ragflow.core.records import EndNow, Instance, OwnerChange, OwnerRemoval
+from ragflow.core.reasons import Cause
+from ragflow.core.records import Instance, OwnerChange, OwnerRemoval
 from ragflow.core.shapes import Shape
 from ragflow.core.states import Change
 from ragflow.errors import GuardError, NotFoundError, SourceError
-from ragflow.interfaces.orchestration import Ledger, Listing, Source
-from ragflow.runtime.guards import check_listing, check_place
+from ragflow.interfaces.listing import Listing
+from ragflow.interfaces.orchestration import Ledger
+from ragflow.runtime.judging import contents_of, judge_listing, judge_loss
+from ragflow.runtime.origin import Origin, Permissions
+from ragflow.scheduling import policies
 from ragflow.scheduling.commits import Committer
 from ragflow.scheduling.descent import Verdict
 from ragflow.scheduling.groups import Gathering, Gatherings, is_group
 from ragflow.scheduling.items import Items
 from ragflow.scheduling.moves import Moves
-from ragflow.scheduling.policies import policy_of
+from ragflow.scheduling.on_way import Asked
 from ragflow.scheduling.shell import Shell, verdicts
 from ragflow.scheduling.surroundings import Surroundings
 from ragflow.scheduling.totals import Totals
 from ragflow.scheduling.walk import Ground
-
-#: Owners removed in one commit.
-PORTION = 500
-
-
-class Origin(msgspec.Struct, frozen=True, kw_only=True):
-    """One source or grouping with what descends from it."""
-
-    node: Node
-    graph: PipelineGraph
-    source: Source
-    ground: Ground
-    #: By target node: the node and the end.
-    ends: Mapping[str, tuple[Node, EndNow]]
-    #: Whether an end writes a generation that is to replace one that serves.
-    rebuilding: bool
-    #: The groupings its items are brought together by, and the tasks they need.
-    gatherings: Sequence[Gathering] = ()
-    gathered: frozenset[str] = frozenset()
-
-
-class Permissions(msgspec.Struct, frozen=True):
-    """What the request allows and how it is told."""
-
-    allow_deletions: bool
-    #: Told of a guard that refuses: a run raises it, a plan says it.
-    refuse: Callable[[GuardError], None]
-    noted: Callable[[str], None]
-    listed: Callable[[Mapping[str, int]], None]
-    #: Called once before anything is written to a target.
-    before_writing: Callable[[], None]
-    #: Requirements that are met now.
-    released: Sequence[str]
-    #: Keys of the only owners to look at; none for all.
-    only: frozenset[str] = frozenset()
-    #: Whether owners or tasks are left out: nothing is deleted then.
-    is_partial: bool = False
-    #: Those of them that some source lists; filled while sources are listed.
-    found: set[str] = msgspec.field(default_factory=set)
-    #: Whether what is unchanged is done again, too.
-    is_again: bool = False
 
 
 def process(
@@ -87,13 +48,9 @@ def process(
     ends = [end for _, end in origin.ends.values()]
     listing = ledger.listing(instance, name, ends, permissions.released)
     try:
-        _list(origin, listing, permissions)
+        list_source(origin, listing, permissions)
         if is_source:
-            _guard_place(ledger, instance, name, place, permissions)
-            try:
-                check_listing(listing, place, allow_deletions=permissions.allow_deletions)
-            except GuardError as error:
-                permissions.refuse(error)
+            judge_listing(origin, listing, ledger, instance, permissions)
         if committer is not None and is_source and ledger.locator(instance, name) is None:
             # Before the first row: an interrupted first run must not leave the place unguarded.
             ledger.set_locator(instance, name, place)
@@ -145,24 +102,6 @@ def _both(one: Verdict, other: Verdict) -> Verdict:
     )
 
 
-def _guard_place(
-    ledger: Ledger,
-    instance: Instance,
-    name: str,
-    place: Mapping[str, Any],
-    permissions: Permissions,
-) -> None:
-    try:
-        note = check_place(
-            ledger, instance, name, place, allow_deletions=permissions.allow_deletions
-        )
-    except GuardError as error:
-        permissions.refuse(error)
-        return
-    if note:
-        permissions.noted(note)
-
-
 def check_sources(
     graph: PipelineGraph, ledger: Ledger, instance: Instance, permissions: Permissions
 ) -> list[str]:
@@ -200,16 +139,18 @@ def clear_sources(
     for name in gone:
         listing = ledger.listing(surroundings.instance, name, [])
         try:
-            removals = list(listing.deleted())
-            if committer is not None:
-                _remove(removals, committer, surroundings)
+            removals = [
+                msgspec.structs.replace(each, cause=Cause.SOURCE_GONE) for each in listing.deleted()
+            ]
+            _remove(removals, committer, surroundings)
             if not is_group(name):
                 surroundings.totals.deleted += len(removals)
         finally:
             listing.close()
 
 
-def _list(origin: Origin, listing: Listing, permissions: Permissions) -> None:
+def list_source(origin: Origin, listing: Listing, permissions: Permissions) -> None:
+    """List a source whole; raises `SourceError` where that cannot be done."""
     try:
         for page in origin.source.list():
             listing.add(page)
@@ -230,19 +171,20 @@ def _stream(
     permissions: Permissions,
 ) -> Mapping[str, Verdict]:
     gone = _gone(origin, listing, permissions)
-    contents = ledger.contents(
-        surroundings.instance, origin.node.source, [removal.owner for removal in gone]
-    )
-    moves = Moves(contents.values())
+    contents = contents_of(origin, gone, ledger, surroundings.instance)
+    moves = Moves((contents[each.owner], each.key) for each in gone if each.owner in contents)
     is_source = origin.node.shape is Shape.SOURCE
     ground = _ordered(origin.ground, origin.graph)
+    changes = changes_of(origin, listing, permissions, totals=surroundings.totals)
+    if is_source and permissions.going_first is not None:
+        changes = permissions.going_first.ahead(changes, listing, is_again=permissions.is_again)
     gatherings = Gatherings(origin.gatherings) if origin.gatherings else None
     if gatherings is not None:
         gatherings.recall_from(surroundings.memos, ground.definitions.kinds)
     stage = Items(
         surroundings,
         ground,
-        _changes(origin, listing, permissions, totals=surroundings.totals),
+        changes,
         source=origin.source,
         name=origin.node.source,
         ends=origin.ends,
@@ -251,15 +193,15 @@ def _stream(
         gathered=origin.gathered,
         rebuilding=origin.rebuilding,
         counted=is_source,
-        is_again=permissions.is_again,
+        asked=Asked(permissions.is_again, permissions.only),
     )
-    policy = policy_of(ground.nodes, surroundings.room, load=True)
+    policy = policies.policy_of(ground.nodes, surroundings.room, load=True)
     shell = Shell(surroundings, policy, stage, ground.definitions.kinds)
     shell.run()
     if is_source:
         surroundings.totals.deleted += len(gone) - moves.claimed
-    if committer is not None:
-        _remove(gone, committer, surroundings)
+        judge_loss(origin, listing, gone, contents=contents, moves=moves, permissions=permissions)
+    _remove(_explained(gone, moves), committer, surroundings)
     over = {**verdicts(shell.state, ground.nodes), **stage.served()}
     unread = Verdict(failed=stage.unread)  # no task was asked about those
     read = Verdict(succeeded=max(0, listing.counts().get("listed", 0) - stage.unread))
@@ -277,7 +219,7 @@ def _gone(origin: Origin, listing: Listing, permissions: Permissions) -> list[Ow
     return list(listing.deleted())
 
 
-def _changes(
+def changes_of(
     origin: Origin, listing: Listing, permissions: Permissions, *, totals: Totals
 ) -> Iterator[OwnerChange]:
     """Yield the owners to work on; those with nothing to do where groups, or people, want them."""
@@ -325,8 +267,25 @@ def _ordered(ground: Ground, graph: PipelineGraph) -> Ground:
     return msgspec.structs.replace(ground, nodes=nodes)
 
 
-def _remove(gone: Sequence[OwnerRemoval], committer: Committer, surroundings: Surroundings) -> None:
+def _explained(gone: Sequence[OwnerRemoval], moves: Moves) -> list[OwnerRemoval]:
+    """Return the removals, those that were moved with the key they are listed under now."""
+    return [
+        each
+        if (key := moves.moved_to.get(each.key)) is None
+        else msgspec.structs.replace(each, cause=Cause.MOVED, moved_to=key)
+        for each in gone
+    ]
+
+
+def _remove(
+    gone: Sequence[OwnerRemoval], committer: Committer | None, surroundings: Surroundings
+) -> None:
+    """Delete the rows of owners, a portion at a time; without a committer count them."""
     remaining = iter(gone)
-    while portion := list(islice(remaining, PORTION)):
+    while portion := list(islice(remaining, policies.PORTION)):
+        if committer is None:
+            assert surroundings.reckoning is not None
+            surroundings.reckoning.remove(portion)
+            continue
         written = committer.remove(portion)
         surroundings.totals.rows_deleted += written.deleted

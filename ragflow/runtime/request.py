@@ -6,16 +6,20 @@ from typing import Any
 import msgspec
 
 from ragflow.core.pipeline_graph import PipelineGraph
+from ragflow.core.shares import read_share
 from ragflow.errors import UsageError
 
 
 class How(msgspec.Struct, frozen=True, kw_only=True):
     """How a run is to be carried out; never what it computes."""
 
-    #: Whether a listing that lost everything, or another place, may delete rows.
+    #: Whether a listing that lost many documents, or another place, may delete rows.
     allow_deletions: bool = False
-    #: Whether everything may be made again because the model changed.
+    #: Whether what did not change may be made again, and whether it may cost more than `max_cost`.
     accept: bool = False
+    #: The most that the calls with a price may cost, as their tasks count it (tokens); None for
+    #: what ragflow.toml says.
+    max_cost: int | None = None
     #: Whether to wait for what somebody else holds.
     wait: bool = False
     #: Owners that may fail before the run does: a number, judged as it happens and at the
@@ -35,12 +39,19 @@ class How(msgspec.Struct, frozen=True, kw_only=True):
     trigger: str = "api"
     actor: str | None = None
 
+    @property
+    def is_again(self) -> bool:
+        """Whether what is unchanged is done again, too."""
+        return self.force or self.since is not None
+
     def __post_init__(self) -> None:
         most = self.max_failed
         if isinstance(most, str):
             percentage(most)
         elif most is not None and most < 0:
             raise UsageError(f"max_failed={most} is no number of failures", hint="0, 10 or '2%'")
+        if self.max_cost is not None and self.max_cost < 0:
+            raise UsageError(f"max_cost={self.max_cost} is no cost", hint="write 0 or more")
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,13 +79,9 @@ def percentage(text: str) -> float:
 
     Raises `UsageError` for anything else.
     """
-    number = text.removesuffix("%").strip()
     try:
-        value = float(number)
-    except ValueError:
-        value = -1.0
-    if not text.endswith("%") or not 0 <= value <= 100:
+        return read_share(text)
+    except ValueError as error:
         raise UsageError(
             f"max_failed={text!r} is neither a number nor a percentage", hint="write 10 or '2%'"
-        )
-    return value
+        ) from error

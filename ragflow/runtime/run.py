@@ -1,6 +1,6 @@
 """How is one run carried out, from the request to its summary?"""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -19,6 +19,7 @@ from ragflow.errors import (
 from ragflow.interfaces.orchestration import Ledger, Observer
 from ragflow.runtime.ends import (
     choose_ends,
+    ends_of,
     forget_tasks,
     hold_targets,
     place_of,
@@ -26,26 +27,27 @@ from ragflow.runtime.ends import (
     row_count,
 )
 from ragflow.runtime.generations import Chosen
+from ragflow.runtime.going_first import GoingFirst
 from ragflow.runtime.home import Home
-from ragflow.runtime.origins import (
-    Origin,
-    Permissions,
-    check_found,
-    check_sources,
-    clear_sources,
-    process,
-)
+from ragflow.runtime.origin import Origin, Permissions
+from ragflow.runtime.origins import check_found, check_sources, clear_sources, process
+from ragflow.runtime.plan import check_costs
+from ragflow.runtime.recipes import keep_recipes
 from ragflow.runtime.request import Request, percentage
+from ragflow.runtime.retention import prune_now_and_then
 from ragflow.runtime.summary import run_summary
 from ragflow.runtime.work import Work
-from ragflow.scheduling.commits import Committer, Place
+from ragflow.scheduling.commits import Committer, Place, Served, Written
 from ragflow.scheduling.definitions import define
 from ragflow.scheduling.descent import Verdict
 from ragflow.scheduling.owners import sentence_of
 from ragflow.scheduling.steps import Called, call_steps, early_steps, late_steps
 from ragflow.scheduling.surroundings import Surroundings
 from ragflow.scheduling.transitions.policy import DEATHS
+from ragflow.scheduling.transitions.step import run_state
 
+#: What documents are counted under when some memo may be needed no more.
+_LETS_GO = ("modified", "stale", "deleted")
 #: After these nothing more is called: the run is another's, was stopped or was refused.
 _AT_ONCE = (LeaseLostError, RunCancelled, HomeError, GuardError)
 
@@ -75,6 +77,8 @@ def run(home: Home, request: Request, observer: Observer | None = None) -> dict[
         work.store.runs.end(work.run, state, summary=summary, totals=work.totals.tasks)
         work.store.flush()
     work.observer.ended(summary)
+    if any(summary["documents"][name] for name in _LETS_GO):
+        prune_now_and_then(home, actor=f"run {work.run}")
     return summary
 
 
@@ -91,12 +95,13 @@ def _record_end(work: Work, number: int, error: BaseException) -> None:
     if isinstance(error, LeaseLostError):
         return  # the run is another's; it says how it ends
     cancelled = isinstance(error, KeyboardInterrupt | RunCancelled)
-    state = RunState.CANCELLED if cancelled else RunState.FAILED
+    phase = RunState.CANCELLING if cancelled else RunState.FAILED
+    state = run_state(phase, has_failed=True)
     message = "interrupted" if isinstance(error, KeyboardInterrupt) else sentence_of(error)
     try:
         # Nothing died of what is left behind: the next run need not suspect it.
-        left = work.store.assignments.left(work.instance)
-        work.store.assignments.close(number, [one.number for one in left if one.run == number])
+        left = work.store.assignments.left_of(number)
+        work.store.assignments.close(number, [one.number for one in left])
         work.store.runs.end(number, state, summary=None, totals=work.totals.tasks, error=message)
     except RagflowError:
         # The store itself is what failed; the first error says more.
@@ -106,8 +111,8 @@ def _record_end(work: Work, number: int, error: BaseException) -> None:
 def _acquit(work: Work) -> None:
     """Forget who is suspected of a death and was not found guilty, now that all is done.
 
-    A memo answered them, or nobody needs them any more. Who was found guilty is a dead letter
-    as long as it is held back.
+    A memo answered them, or nobody needs them any more. The call that was found guilty is named
+    by a dead letter as long as an owner is held back for it.
     """
     how = work.request.how
     if how.only or how.until is not None:
@@ -116,11 +121,11 @@ def _acquit(work: Work) -> None:
     if not suspects:
         return
     letters = work.store.dead_letters.list(instance=work.instance.name)
-    guilty = {letter.key for letter in letters}
+    guilty = {letter.call for letter in letters}
     innocent = [
         suspect.call
         for suspect in suspects
-        if suspect.deaths.alone < DEATHS or suspect.owner not in guilty
+        if suspect.deaths.alone < DEATHS or suspect.call not in guilty
     ]
     work.store.assignments.clear(work.instance, innocent)
 
@@ -129,25 +134,22 @@ def _carry_out(work: Work) -> dict[str, Any]:
     store, graph = work.store, work.request.graph
     failure: Exception | None = None
     chosen = choose_ends(store, work.instance, work.request)
+    check_costs(work)
     with ExitStack() as holds:
         places, committer = _committer(work, chosen)
-        surroundings = holds.enter_context(work.surroundings(committer.serve))
+        work.going_first = _going_first(work)
+        surroundings = holds.enter_context(work.surroundings(_telling(committer, work)))
         hold = _once(lambda: _hold(work, places, holds))
-        permissions = Permissions(
+        permissions = work.permissions(
             allow_deletions=work.request.how.allow_deletions,
             refuse=_refuse,
-            noted=work.observer.noted,
-            listed=work.observer.listed,
             before_writing=hold,
-            released=work.released(),
-            only=frozenset(work.request.how.only),
-            is_partial=work.request.is_partial,
-            is_again=work.request.how.force or work.request.how.since is not None,
         )
         gone = check_sources(graph, store.ledger, work.instance, permissions)
         called = call_steps(early_steps(graph), define(graph, {}), Called(), surroundings)
         fingerprints = {name: value.fingerprint for name, value in called.values.items()}
         definitions = define(graph, fingerprints)
+        keep_recipes(store, work.run or 0, graph, ends_of(work.request), definitions)
         work.started()
         over = called.verdicts()
         if called.has_failed:
@@ -169,21 +171,42 @@ def _carry_out(work: Work) -> dict[str, Any]:
                     hold()
                     clear_sources(gone, surroundings, store.ledger, committer)
                 _publish(work, chosen, hold)
+                if work.going_first is not None:
+                    work.going_first.over()
         with _raising(failure):
             called = call_steps(late_steps(graph), definitions, called, surroundings, over)
             called.check()
     work.ended()
     # What a step was blocked by is said by now; that it was is said here.
-    is_lacking = work.totals.failed or called.has_failed
+    has_failed = bool(work.totals.failed) or called.has_failed
     return run_summary(
         run=work.run,
         instance=work.instance.name,
-        state=RunState.SUCCEEDED_WITH_FAILURES if is_lacking else RunState.SUCCEEDED,
+        state=run_state(RunState.RUNNING, has_failed=has_failed),
         graph=graph,
         totals=work.totals,
         rows=row_count(store, work.instance, chosen),
         seconds=work.seconds,
     )
+
+
+def _going_first(work: Work) -> GoingFirst | None:
+    """Return what lets owners go first that others ask for; a partial run serves its own."""
+    if work.request.is_partial or work.run is None:
+        return None
+    return GoingFirst(work.store, work.instance, work.run, work.home.clock)
+
+
+def _telling(committer: Committer, work: Work) -> Callable[[Sequence[Served]], Written]:
+    """Return what writes a portion and says so to whoever asked for one of its owners."""
+
+    def serve(portion: Sequence[Served]) -> Written:
+        written = committer.serve(portion)
+        if work.going_first is not None:
+            work.going_first.served(portion)
+        return written
+
+    return serve
 
 
 def _process_all(

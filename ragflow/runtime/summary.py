@@ -1,4 +1,4 @@
-"""What does a run or a plan say at its end?"""
+"""What does a run say at its end?"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -48,33 +48,6 @@ def embedded_of(graph: PipelineGraph, totals: Totals) -> tuple[int, float]:
     return sum(task.ran for task in tasks), sum(task.seconds for task in tasks)
 
 
-def counted_of(graph: PipelineGraph, totals: Totals) -> tuple[int, bool]:
-    """Return how many vectors a run would compute, and whether that is exact.
-
-    It is not where a counted task feeds another: what lies below is at most that.
-    """
-    counted = {name for name, calls in totals.counted.items() if calls}
-    embedding = sum(
-        len(totals.counted.get(node.name, ()))
-        for node in graph.nodes.values()
-        if node.task is not None and node.task.space is not None
-    )
-    exact = not any(
-        counted & {above.name for above in graph.upstream(name)} - {name} for name in counted
-    )
-    return embedding, exact and not _hides(graph, counted)
-
-
-def _hides(graph: PipelineGraph, counted: set[str]) -> bool:
-    """Tell whether a counted task stands above an embedding task that saw nothing of it."""
-    for node in graph.nodes.values():
-        if node.task is not None and node.task.space is not None:
-            above = {each.name for each in graph.upstream(node.name)} - {node.name}
-            if above & counted:
-                return True
-    return False
-
-
 def run_summary(
     *,
     run: int | None,
@@ -108,16 +81,4 @@ def run_summary(
             "embed": round(embedding, 3),
         },
         "dead_letters": documents["failed"] + documents["held_back"],
-    }
-
-
-def plan_summary(instance: str, graph: PipelineGraph, totals: Totals) -> dict[str, Any]:
-    """Return the object that ``plan --json`` prints; its schema is in the package."""
-    chunks, exact = counted_of(graph, totals)
-    return {
-        "schema": 1,
-        "instance": instance,
-        "documents": documents_of(totals),
-        "chunks_to_embed": chunks,
-        "exact": exact,
     }

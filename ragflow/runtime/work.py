@@ -13,12 +13,14 @@ from ragflow.core.records import FailedAttempt, Instance
 from ragflow.core.run_records import Lease
 from ragflow.core.shapes import Shape
 from ragflow.core.states import RunState
-from ragflow.errors import RagflowError, RunError, SkipDocument
+from ragflow.errors import GuardError, RagflowError, RunError, SkipDocument
 from ragflow.interfaces.orchestration import MetadataStore, Observer, Source
 from ragflow.runtime.ends import end_now
 from ragflow.runtime.generations import Chosen
+from ragflow.runtime.going_first import GoingFirst
+from ragflow.runtime.guards import Limits
 from ragflow.runtime.home import Home
-from ragflow.runtime.origins import Origin
+from ragflow.runtime.origin import Origin, Permissions
 from ragflow.runtime.request import Request
 from ragflow.runtime.silence import Silence
 from ragflow.runtime.workers import Workers, settled
@@ -32,6 +34,7 @@ from ragflow.scheduling.groups import Gathering
 from ragflow.scheduling.owners import reason_of, sentence_of, traceback_of
 from ragflow.scheduling.policies import Room
 from ragflow.scheduling.printing import Masks, aside, listening
+from ragflow.scheduling.reckoning import Reckoning
 from ragflow.scheduling.resources import OpenResources
 from ragflow.scheduling.steps import Called
 from ragflow.scheduling.surroundings import Attempt, Surroundings
@@ -57,6 +60,8 @@ class Work:
         )
         #: The run's number; None in a plan.
         self.run: int | None = None
+        #: Lets owners that others ask for go first; None in a plan and a partial run.
+        self.going_first: GoingFirst | None = None
         #: What lets it write; None in a plan.
         self.lease: Lease | None = None
         self.seconds = {"total": 0.0, "start": 0.0}
@@ -68,6 +73,7 @@ class Work:
     ) -> Iterator[Surroundings]:
         """Open executors and resources as they are needed; close them whatever happens.
 
+        Without `serve` nothing is written, and what would be is counted.
         What is raised within says no secret that a resource of this process was told.
         """
         workers = Workers(self.home.workers(), self.request.graph)
@@ -88,10 +94,12 @@ class Work:
                 totals=self.totals,
                 room=self._room(workers),
                 serve=None if serve is None else self._masking(serve),
+                reckoning=Reckoning(self.store.ledger, resources) if serve is None else None,
                 progress=lambda waiting: self.observer.progressed(self.totals.tasks, waiting),
                 failed=self._failed,
                 noted=self.observer.noted,
                 asked=lambda: None if run is None else self.store.controls.asked(run),
+                awaited=lambda: () if self.going_first is None else self.going_first.awaited(),
                 entered=self._entered,
                 logged=self._logged,
                 masks=self._masks,
@@ -217,7 +225,10 @@ class Work:
         """
         graph = self.request.graph
         groupings = graph.shaped(Shape.GROUPING)
-        gatherings = {node.name: Gathering(node) for node in groupings}
+        over_source = {
+            node.name: graph.nodes[graph.nodes[node.data[0]].origin].source for node in groupings
+        }
+        gatherings = {node.name: Gathering(node, over=over_source[node.name]) for node in groupings}
         for node in graph.nodes.values():
             if node.origin != node.name:
                 continue
@@ -248,6 +259,30 @@ class Work:
                     above.name for each in mine for above in graph.upstream(each.data[0])
                 ),
             )
+
+    def permissions(
+        self,
+        *,
+        allow_deletions: bool,
+        refuse: Callable[[GuardError], None],
+        before_writing: Callable[[], None],
+    ) -> Permissions:
+        """Return what the request allows; what a run and a plan differ in is given."""
+        return Permissions(
+            allow_deletions=allow_deletions,
+            accept=self.request.how.accept,
+            limits=Limits.of(self.home.project.config.guards),
+            recipes=self.store.recipes,
+            refuse=refuse,
+            noted=self.observer.noted,
+            listed=self.observer.listed,
+            before_writing=before_writing,
+            released=self.released(),
+            only=frozenset(self.request.how.only),
+            is_partial=self.request.is_partial,
+            is_again=self.request.how.is_again,
+            going_first=self.going_first,
+        )
 
     def released(self) -> list[str]:
         """Return the requirements that documents were skipped for and that are met now."""

@@ -76,7 +76,7 @@ class Asker:
         expansion = Expansion(calls, [None] * len(calls), [])
         keys: list[Hashable] = []
         suspects: dict[Hashable, int] = {}
-        memoized = blocked = 0
+        memoized = blocked = shared = 0
         for place, call in enumerate(calls):
             memo = memos.get(call.key) if call.key is not None else None
             if memo is not None:
@@ -91,10 +91,12 @@ class Asker:
                 continue
             expansion.places.append(place)
             keys.append(call.ticket)
+            shared += call.ticket in self.calls
             self.calls.setdefault(call.ticket, call)
             if call.ticket in self._s.suspects:
                 suspects[call.ticket] = self._s.suspects[call.ticket]
         skipped, stopped = self._stage.stopped(command.owner, command.task)
+        self._stage.asked(command.owner, len(keys) - shared, memoized + shared)
         if memoized:
             self._s.totals.tasks[calls[0].node.name].memoized += memoized
         if keys:

@@ -1,6 +1,6 @@
 """By which names do memos and ledgers know the tasks of this graph?"""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -39,7 +39,7 @@ def define(graph: PipelineGraph, steps: Mapping[str, Fingerprint]) -> Definition
     kinds: dict[str, str] = {}
     whole: dict[str, Fingerprint] = {}
     # A function may be in the graph many times, and is read once.
-    codes: dict[tuple[Any, str | None], Fingerprint] = {}
+    codes: dict[tuple[int, str | None], Fingerprint] = {}
     for node in graph.nodes.values():
         if node.name in steps:
             tasks[node.name] = whole[node.name] = steps[node.name]
@@ -57,24 +57,36 @@ def define(graph: PipelineGraph, steps: Mapping[str, Fingerprint]) -> Definition
     return Definitions(tasks, kinds, whole)
 
 
-def _task(node: Node, codes: dict[tuple[Any, str | None], Fingerprint]) -> Fingerprint:
-    if node.shape is Shape.SOURCE:
-        # Where a source looks is its locator; what it finds, or makes, is content.
-        return fingerprint("source", ())
+def code_of(node: Node) -> tuple[Callable[..., Any], str | None] | None:
+    """Return the function that counts, and the version declared for it.
+
+    None where no code counts: where a source looks is its locator, and what it finds, or
+    makes, is content.
+    """
+    if node.shape in (Shape.SOURCE, Shape.UNION):
+        return None
     if node.shape is Shape.GROUPING:
-        return code_fingerprint(node.subject, getattr(node.subject, "__version__", None))
+        return node.subject, getattr(node.subject, "__version__", None)
     if node.shape is Shape.BRANCH:
-        by = node.subject.by
-        code = code_fingerprint(by, getattr(by, "__version__", None))
+        return node.subject.by, getattr(node.subject.by, "__version__", None)
+    return node.task.function, node.task.version
+
+
+def _task(node: Node, codes: dict[tuple[int, str | None], Fingerprint]) -> Fingerprint:
+    counts = code_of(node)
+    if counts is None:
+        return fingerprint(node.shape.value, ())
+    function, version = counts
+    known = (id(function), version)  # a thing that can be called need not have a hash
+    if known not in codes:
+        codes[known] = code_fingerprint(function, version)
+    code = codes[known]
+    if node.shape is Shape.GROUPING:
+        return code
+    if node.shape is Shape.BRANCH:
         return fingerprint("branch", (code, bytes([node.subject.side])))
-    if node.shape is Shape.UNION:
-        return fingerprint("union", ())
     place = node.task.place
     parameters = {k: v for k, v in node.parameters.items() if k != place}
-    known = (node.task.function, node.task.version)
-    if known not in codes:
-        codes[known] = code_fingerprint(*known)
-    code = codes[known]
     # What a memo is decoded to counts even where a version stands for the code.
     kind = type_name(node.task.signature.returns)
     code = fingerprint("returns", (code, kind.encode()))

@@ -103,11 +103,13 @@ class Gathering:
     #: Members are in memory once they were gathered.
     is_at_hand = True
 
-    def __init__(self, grouping: Node) -> None:
+    def __init__(self, grouping: Node, *, over: str = "") -> None:
+        """Take the grouping, and the name of the source whose items it brings together."""
         self._by: Callable[[Item[Any]], str] = grouping.subject
         self._over = grouping.data[0]
         self._alike = grouping.alike
         self._name = grouping.source
+        self._over_source = over
         # No value is kept: what it is known by, and how to get it.
         self._groups: dict[str, list[_Entry]] = defaultdict(list)
         self._missing: dict[str, list[Name]] = defaultdict(list)
@@ -206,6 +208,19 @@ class Gathering:
         del token  # the members are those gathered in this run
         members = self._members(key)
         return Loaded(members, fingerprint_value(members), {}, 0)
+
+    def members_of(self, key: str) -> Sequence[tuple[str, str, Fingerprint]]:
+        """Return source and key of the owners in a group, with the fingerprint of their items.
+
+        Of an owner that belongs in it and failed, that is empty.
+        """
+        found: dict[str, list[Fingerprint]] = {owner: [] for owner, _ in self._missing.get(key, ())}
+        for entry in sorted(self._groups.get(key, ()), key=lambda entry: entry.member):
+            found.setdefault(entry.member[0], []).append(entry.fingerprint)
+        return [
+            (self._over_source, owner, fingerprint("members", names) if names else b"")
+            for owner, names in found.items()
+        ]
 
     def _members(self, key: str) -> Members[Any]:
         found = sorted(self._groups.get(key, ()), key=lambda entry: entry.member)

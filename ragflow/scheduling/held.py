@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from ragflow.core.items import Fingerprint
 from ragflow.core.run_records import OpenAssignment
 from ragflow.interfaces.execution import Limits
 from ragflow.scheduling.calls import Call
@@ -16,6 +17,7 @@ from ragflow.scheduling.surroundings import Surroundings
 from ragflow.scheduling.transitions.commands import Open
 from ragflow.scheduling.transitions.policy import Policy
 from ragflow.scheduling.transitions.state import LOAD
+from ragflow.scheduling.walk import Remembered
 
 
 class Held(msgspec.Struct):
@@ -29,6 +31,8 @@ class Held(msgspec.Struct):
     #: What is written down of it before it begins.
     row: OpenAssignment
     opened_at: float
+    #: By call: the memo that what it runs over is kept in; none for loads.
+    bases: Sequence[Fingerprint | None] = ()
 
 
 class Packer:
@@ -42,7 +46,7 @@ class Packer:
         self._policy = policy
         self._kinds = kinds
         # Numbers of the stages before, so that none is given twice in a run.
-        self._before = surroundings.carried.given
+        self._before = surroundings.handed_on.given
 
     def number(self, assignment: int) -> int:
         """Return the number of one of the core's assignments in the whole run."""
@@ -51,7 +55,7 @@ class Packer:
     def pack(self, command: Open, calls: Sequence[Call], over: Callable[[], None]) -> Held:
         """Return the assignment; `over` is told the end of a call that was given up before."""
         number = self.number(command.assignment)
-        self._s.carried.given = max(self._s.carried.given, number)
+        self._s.handed_on.given = max(self._s.handed_on.given, number)
         if command.task == LOAD:
             return self._loads(command, number)
         return self._calls(command, number, calls, over)
@@ -82,13 +86,20 @@ class Packer:
             logged=self._s.logged,
             masks=self._s.masks,
         )
-        if self._policy.tasks[command.task].attempt_timeout is not None and where != LOOP:
+        if self._may_go_on(command.task) and where != LOOP:
             work = Fenceable(work, over)
         names = [(node.name, call.owner, call.path) for call in calls]
         tickets = [(call.owner, call.ticket) for call in calls]
         row = OpenAssignment(number=number, task=node.name, calls=tickets, alone=command.is_alone)
         executor = "threads" if where == LOOP else where
-        return Held(command, executor, work, names, row, self._s.clock.elapsed())
+        bases = [_base(call) for call in calls]
+        return Held(command, executor, work, names, row, self._s.clock.elapsed(), bases)
+
+    def _may_go_on(self, task: int) -> bool:
+        """Tell whether a call of a task may be stopped for its time where it is not reached."""
+        policy = self._policy.tasks[task]
+        is_timed = policy.attempt_timeout is not None or policy.total_timeout is not None
+        return is_timed and not policy.is_isolated
 
     def _limits(self, node: Any, where: str) -> Limits:
         options = node.task.settings
@@ -99,3 +110,8 @@ class Packer:
         if attempt is not None and where in self._s.room.isolated:
             seconds = attempt.total_seconds()
         return Limits(seconds, options.memory_limit, options.output_limit, options.network)
+
+
+def _base(call: Call) -> Fingerprint | None:
+    over = call.inputs[0] if call.inputs else None
+    return over.memo.key if isinstance(over, Remembered) else None

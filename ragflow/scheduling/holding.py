@@ -24,6 +24,7 @@ from ragflow.scheduling.owners import ContentChangedError, ends_the_run, of_one
 from ragflow.scheduling.stage import Stage
 from ragflow.scheduling.surroundings import Attempt, Surroundings
 from ragflow.scheduling.transitions.commands import Answer, Open
+from ragflow.scheduling.transitions.commands import Stop as Stopping
 from ragflow.scheduling.transitions.events import Died, Ended, Event, Fenced, Result, Skipped
 from ragflow.scheduling.transitions.policy import Policy
 from ragflow.scheduling.transitions.state import LOAD
@@ -63,8 +64,8 @@ class Holding:
         self._handing = threading.Lock()
         # Failed attempts, by key of the call.
         self._attempts: dict[Hashable, int] = {}
-        #: What came of calls the core has not answered yet, by key.
-        self.came: dict[Hashable, Came] = {}
+        # What came of calls the core has not answered yet, by key.
+        self._came: dict[Hashable, Came] = {}
 
     # Out
 
@@ -118,9 +119,9 @@ class Holding:
 
     # Stopped
 
-    def stop(self, assignment: int) -> None:
+    def stop(self, command: Stopping) -> None:
         """End an assignment whose outcome nobody wants any more; does not wait for its end."""
-        number = self._packer.number(assignment)
+        number = self._packer.number(command.assignment)
         with self._handing:  # either it is not handed over any more, or it can be stopped
             held = self._open.pop(number, None)
         if held is None:
@@ -135,18 +136,16 @@ class Holding:
             is_reached = executor.stop(number)
         self._closing.append(number)
         if not is_reached and isinstance(held.work, Fenceable):
-            self._tell(Fenced(self._s.clock.elapsed(), assignment))
-        self._record_timeout(held, goes_on=not is_reached)
+            self._tell(Fenced(self._s.clock.elapsed(), command.assignment))
+        if command.is_late:  # else no time was left for it in all, which is said of the call
+            self._record_timeout(held, goes_on=not is_reached)
 
     def _record_timeout(self, held: Held, *, goes_on: bool) -> None:
         """Record the attempt of an assignment that was stopped because its time was over."""
-        if held.command.task == LOAD:
-            return
-        limits = self._stage.nodes[held.command.task].task.settings.timeout
+        longest = self._stage.nodes[held.command.task].task.settings.timeout.attempt
+        assert longest is not None
         took = self._s.clock.elapsed() - held.opened_at
-        if limits.attempt is None or took < limits.attempt.total_seconds():
-            return  # no time was left for it in all, which is said of the call
-        error = out_of_time(limits.attempt.total_seconds(), goes_on=goes_on)
+        error = out_of_time(longest.total_seconds(), goes_on=goes_on)
         if goes_on:
             told = "its thread cannot be ended and goes on, what it returns is dropped"
             error.args = (f"{error}; {told}",)
@@ -171,15 +170,13 @@ class Holding:
             if not (isinstance(held.work, Fenceable) and held.work.is_fenced):
                 self._tell(Ended(at, held.command.assignment, ()))
             return
-        self._closing.append(number)
-        if future.cancelled():
-            self._tell(Died(at, held.command.assignment))
-            return
-        error = future.exception()
-        if isinstance(error, CancelledError):
-            return
+        error = CancelledError() if future.cancelled() else future.exception()
         if isinstance(error, WorkerDiedError):
             self._died(held, error)
+            return
+        self._closing.append(number)
+        if isinstance(error, CancelledError):  # nobody here stopped it, and the core waits
+            self._tell(Died(at, held.command.assignment))
             return
         if isinstance(error, ContentChangedError):
             self._brought(held, Brought([error] * len(held.names), 0.0))
@@ -197,22 +194,19 @@ class Holding:
         for key, (task, owner, part) in zip(held.command.keys, held.names, strict=True):
             self._failed(key, Stop(task, part, error), owner, "died")
         if self._s.assignments is not None and self._s.run is not None:
-            self._s.assignments.died(self._s.run, [held.work.number])
-            self._closing.remove(held.work.number)
+            self._s.assignments.died(self._s.run, [held.work.number])  # which closes it, too
         self._tell(Died(self._s.clock.elapsed(), held.command.assignment))
 
     def _failed_whole(self, held: Held, error: BaseException) -> None:
         """Take that a batch, or what its task needs opened, failed for all its calls."""
-        if ends_the_run(error):
-            self._give_up(error)
-        stop_error = of_one(error) if not ends_the_run(error) else _as_exception(error)
-        fault = self._fault(held, stop_error)
+        one = self._of_one(error)
+        fault = self._fault(held, one)
         for key, (task, owner, part) in zip(held.command.keys, held.names, strict=True):
-            stop = Stop(task, part, stop_error)
+            stop = Stop(task, part, one)
             if len(held.names) == 1:
                 self._failed(key, stop, owner, _outcome(fault))
             else:
-                self.came[key] = stop
+                self._came[key] = stop
         self._tell(Ended(self._s.clock.elapsed(), held.command.assignment, (), fault))
 
     def _brought(self, held: Held, brought: Brought) -> None:
@@ -225,10 +219,10 @@ class Holding:
                 continue
             ran += 1
             key = held.command.keys[place]
-            self.came[key] = outcome
+            self._came[key] = outcome
             results.append(None)
             if isinstance(outcome, Performed):
-                self._remember(key, held.names[place][0], outcome)
+                self._remember(held, place, outcome)
         total = self._s.totals.tasks.get(held.names[0][0])
         if total is not None:
             total.ran += ran
@@ -254,20 +248,24 @@ class Holding:
     def _raised(self, held: Held, place: int, error: BaseException) -> Result:
         key = held.command.keys[place]
         task, owner, part = held.names[place]
-        if ends_the_run(error):
-            self._give_up(error)
-            error = _as_exception(error)
-        one = of_one(error)
+        one = self._of_one(error)
         if isinstance(one, ContentChangedError):
             self._changed(key)
             return Fault(FaultKind.LASTING)
         stop = Stop(task, part, one)
         if isinstance(one, SkipDocument):
-            self.came[key] = stop
+            self._came[key] = stop
             return Skipped()
         fault = self._fault(held, one)
         self._failed(key, stop, owner, _outcome(fault))
         return fault
+
+    def _of_one(self, error: BaseException) -> Exception:
+        """Return the error that an owner failed by; end the run for one that is no owner's."""
+        if not ends_the_run(error):
+            return of_one(error)
+        self._give_up(error)
+        return _as_exception(error)
 
     def _fault(self, held: Held, error: BaseException) -> Fault:
         task = held.command.task
@@ -284,7 +282,7 @@ class Holding:
         seconds: float | None = None,
     ) -> None:
         """Keep why a call failed, and record the attempt."""
-        self.came[key] = stop
+        self._came[key] = stop
         number = self._attempts.get(key, 0) + 1
         self._attempts[key] = number
         self._s.failed(owner, stop, Attempt(number, outcome, seconds))
@@ -292,11 +290,13 @@ class Holding:
     def answered(self, answer: Answer) -> Came | None:
         """Return what came of a call that is over, and forget it."""
         self._attempts.pop(answer.key, None)
-        return self.came.pop(answer.key, None)
+        return self._came.pop(answer.key, None)
 
-    def _remember(self, key: Hashable, task: str, performed: Performed) -> None:
+    def _remember(self, held: Held, place: int, performed: Performed) -> None:
+        key = held.command.keys[place]
         if performed.memo is not None and isinstance(key, bytes):
-            self._s.memos.put(key, performed.memo, task=task)
+            task, base = held.names[place][0], held.bases[place]
+            self._s.memos.put(key, performed.memo, task=task, base=base)
 
     def remember_unheard(self, held: Held, future: Future[Any]) -> None:
         """Remember what a worker computed though the run is over."""
@@ -305,11 +305,9 @@ class Holding:
         brought = future.result()
         if not isinstance(brought, Brought):
             return
-        for key, (task, *_), outcome in zip(
-            held.command.keys, held.names, brought.outcomes, strict=True
-        ):
+        for place, outcome in enumerate(brought.outcomes):
             if isinstance(outcome, Performed):
-                self._remember(key, task, outcome)
+                self._remember(held, place, outcome)
 
 
 def _is_lacking(future: Future[Any]) -> bool:

@@ -1,7 +1,6 @@
 """What happens to the owners of one origin, from being listed to being committed?"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -10,16 +9,18 @@ from ragflow.core.items import Fingerprint
 from ragflow.core.node import Node
 from ragflow.core.records import EndNow, Loaded, OwnerChange
 from ragflow.core.shapes import Shape
-from ragflow.core.states import Change, OwnerState
+from ragflow.core.states import Change
 from ragflow.errors import SkipDocument
 from ragflow.incremental.encoding import normal
 from ragflow.incremental.fingerprint import fingerprint_plain
 from ragflow.interfaces.orchestration import Source
 from ragflow.scheduling.calls import Call, Counted, Stop
 from ragflow.scheduling.commits import Served
-from ragflow.scheduling.descent import Ground, Outcome, Table, Verdict, weigh
-from ragflow.scheduling.groups import Gatherings
+from ragflow.scheduling.descent import Ground, Outcome, Table, Verdict, is_counted, weigh
+from ragflow.scheduling.end_verdicts import EndVerdicts
+from ragflow.scheduling.groups import Gathering, Gatherings
 from ragflow.scheduling.moves import Moves
+from ragflow.scheduling.on_way import Asked, OnWay, explained
 from ragflow.scheduling.owners import (
     ContentChangedError,
     Owner,
@@ -33,28 +34,12 @@ from ragflow.scheduling.owners import (
     stopped_before,
     unread,
 )
-from ragflow.scheduling.rows import WantedRow, wanted_rows
+from ragflow.scheduling.reached import Reached
+from ragflow.scheduling.rows import WantedRow, foreseen_rows, wanted_rows
 from ragflow.scheduling.stage import Entering
 from ragflow.scheduling.surroundings import Attempt, Surroundings
 from ragflow.scheduling.transitions.events import Begin
 from ragflow.scheduling.walk import Walk
-
-
-class _OnWay:
-    """One owner on its way."""
-
-    __slots__ = ("change", "done", "failure", "has_failed", "loaded", "owner", "walk")
-
-    def __init__(self, change: OwnerChange) -> None:
-        self.change = change
-        self.loaded: Loaded | None = None
-        #: Why it could not be loaded.
-        self.failure: Stop | None = None
-        self.owner: Owner | None = None
-        self.walk: Walk | None = None
-        #: What it came to.
-        self.done: Served | None = None
-        self.has_failed = False
 
 
 class Items:
@@ -74,7 +59,7 @@ class Items:
         gathered: frozenset[str] = frozenset(),
         rebuilding: bool = False,
         counted: bool = True,
-        is_again: bool = False,
+        asked: Asked | None = None,
     ) -> None:
         self.nodes: Sequence[Node] = ground.nodes
         self.origin = ground.origin
@@ -91,14 +76,15 @@ class Items:
         self._gathered = gathered
         self._rebuilding = rebuilding
         self._counted = counted
-        self._is_again = is_again
-        self._verdicts = {name: [0, 0, 0] for name in ends}
+        self._asked = asked or Asked()
+        self._reached = Reached(ground.nodes, self._targets, gathered)
+        self._verdicts = EndVerdicts(self._ends)
         #: Owners that could not be read in this run.
         self.unread = 0
         # Values that are in memory already need no worker to fetch them.
         self._is_at_hand = getattr(source, "is_at_hand", False)
         self._numbers = iter(range(1 << 62))
-        self._on_way: dict[int, _OnWay] = {}
+        self._on_way: dict[int, OnWay] = {}
 
     # In
 
@@ -108,7 +94,7 @@ class Items:
             if change.skip is not None and change.change is Change.UNCHANGED:
                 continue
             number = next(self._numbers)
-            entering = self._on_way[number] = _OnWay(change)
+            entering = self._on_way[number] = OnWay(change)
             begin = self._begin(entering)
             suspect = None
             if begin is Begin.LOAD and self._s.suspects:
@@ -116,7 +102,7 @@ class Items:
             return Entering(number, change.size or 0, begin, suspect)
         return None
 
-    def _begin(self, entering: _OnWay) -> Begin:
+    def _begin(self, entering: OnWay) -> Begin:
         change = entering.change
         if change.skip is not None:
             done = left_out(self._name, change, list(self._ends.values()))
@@ -137,7 +123,7 @@ class Items:
             return self._set_out(entering, entering.loaded.content)
         return Begin.LOAD
 
-    def _set_out(self, entering: _OnWay, content: Fingerprint) -> Begin:
+    def _set_out(self, entering: OnWay, content: Fingerprint) -> Begin:
         """Find out at which ends an owner must be served, now that its content is known."""
         change, loaded = entering.change, entering.loaded
         metadata = change.metadata
@@ -151,11 +137,11 @@ class Items:
             metadata,
             self._ends,
             rebuilding=self._rebuilding,
-            is_again=self._is_again,
+            is_again=self._asked.is_again,
         )
         entering.owner = owner
         if not owner.ends and self._gatherings is None:
-            self._finish(entering, served(owner, {}, self._now()), owner.changed)
+            self._finish(entering, served(owner, {}, self._s.clock.now()), owner.changed)
             return Begin.FINISH
         start = start_of(owner, loaded, self._loading(change))
         start = self._s.elsewhere.from_source(self.origin, change.key, change.token, start)
@@ -208,7 +194,7 @@ class Items:
         assert entering.walk is not None
         return [] if self._is_left_out(entering, task) else entering.walk.calls(self.nodes[task])
 
-    def _is_left_out(self, entering: _OnWay, task: int) -> bool:
+    def _is_left_out(self, entering: OnWay, task: int) -> bool:
         """Tell whether no group needs a task for an owner that is walked for groups only."""
         assert entering.owner is not None
         return not entering.owner.ends and self.nodes[task].name not in self._gathered
@@ -217,17 +203,22 @@ class Items:
         """Return how many parts its rule keeps a task from: skipped, and blocked."""
         walk = self._on_way[owner].walk
         assert walk is not None
+        if self._s.reckoning is not None:
+            self._s.reckoning.below(self.nodes[task], walk.stops(self.nodes[task]))
         return walk.stopped(self.nodes[task])
 
     def refuses(self, owner: int, call: Call) -> Stop | None:
         """Say why a call that no memo answers is not begun, if it is not."""
-        # What nothing follows is done for its own sake, and a plan does nothing.
-        is_priced = call.node.task.settings.plan == "count" or call.node.name in self._targets
-        if self._s.serve is None and is_priced:
-            self._s.totals.count_call(call.node.name, call.ticket)
+        reckoning = self._s.reckoning
+        if reckoning is not None and reckoning.refuses(call, self._targets):
             return Stop(call.node.name, call.path, Counted())
         unknown = stopped_before(self._on_way[owner].change)
         return None if unknown is None else Stop(call.node.name, call.path, unknown)
+
+    def asked(self, owner: int, ran: int, memoized: int) -> None:
+        """Count the calls that an owner took."""
+        self._on_way[owner].ran += ran
+        self._on_way[owner].memoized += memoized
 
     def settle(
         self, owner: int, task: int, calls: Sequence[Call], outcomes: Sequence[Outcome]
@@ -245,7 +236,7 @@ class Items:
         if change.change is Change.UNCHANGED and self._counted:
             self._s.totals.uncount(standing_of(change))
         changed = msgspec.structs.replace(change, change=Change.MODIFIED)
-        self._on_way[owner] = _OnWay(changed)
+        self._on_way[owner] = OnWay(changed)
 
     # Out
 
@@ -261,7 +252,7 @@ class Items:
         rows = sum(len(end.rows or ()) for end in entering.done.ends)
         return rows, entering.has_failed
 
-    def _arrive_unread(self, entering: _OnWay) -> None:
+    def _arrive_unread(self, entering: OnWay) -> None:
         stop = entering.failure
         assert stop is not None
         if self._gatherings is not None:
@@ -269,19 +260,22 @@ class Items:
         # One with nothing to do is not tried: it stands as it stood.
         is_tried = entering.change.change is not Change.UNCHANGED
         ends = list(self._ends.values()) if is_tried else []
-        done = unread(self._name, entering.change, ends, stop, self._now())
+        done = unread(self._name, entering.change, ends, stop, self._s.clock.now())
         self.unread += is_tried and not isinstance(stop.error, SkipDocument)
         self._finish(entering, done, gathered=stop)
 
-    def _arrive(self, entering: _OnWay) -> None:
+    def _arrive(self, entering: OnWay) -> None:
         owner, walk = entering.owner, entering.walk
         assert owner is not None
         assert walk is not None
         rows = {name: self._rows(name, owner, walk.tables) for name in owner.ends}
+        entering.calls = self._reached.calls(walk.keys, owner.ends)
         gathered = None
         if self._gatherings is not None:
             gathered = self._gatherings.gather(owner.change.key, walk.tables)
-        self._finish(entering, served(owner, rows, self._now()), owner.changed, gathered=gathered)
+        self._finish(
+            entering, served(owner, rows, self._s.clock.now()), owner.changed, gathered=gathered
+        )
 
     def _rows(
         self, name: str, owner: Owner, tables: Mapping[str, Table]
@@ -291,16 +285,13 @@ class Items:
             stops = [entry for entry in tables[name].values() if isinstance(entry, Stop)]
             return weigh(stops, is_anything_there=len(stops) < len(tables[name])) or {}
         total = self._s.totals.tasks[name]
+        identity = self._s.instance.identity
+        facts = dict[str, Any](instance=identity, source=self._name, key=owner.change.key)
         try:
-            rows = wanted_rows(
-                node,
-                self._ground,
-                tables,
-                resources=self._s.resources.get(node.resources, node.parameters),
-                instance=self._s.instance.identity,
-                source=self._name,
-                key=owner.change.key,
-            )
+            facts["resources"] = self._s.resources.get(node.resources, node.parameters)
+            rows = wanted_rows(node, self._ground, tables, **facts)
+            if isinstance(rows, Stop) and is_counted(rows):
+                rows = foreseen_rows(node, self._ground, tables, **facts)
         except ContentChangedError:
             raise
         except BaseException as error:  # noqa: BLE001 - a target's function is the user's code
@@ -309,13 +300,15 @@ class Items:
             self._s.failed(owner.change.key, stop, Attempt(1, "error"))
             return stop
         if isinstance(rows, Stop):
+            if self._s.reckoning is not None and is_counted(rows):
+                self._s.reckoning.unknown(node)
             return rows
         total.ran += len(rows)
         return rows
 
     def _finish(
         self,
-        entering: _OnWay,
+        entering: OnWay,
         done: Served,
         became: Change | None = None,
         *,
@@ -328,8 +321,10 @@ class Items:
         """
         entering.done = done
         entering.walk = entering.loaded = None
-        self._take_verdicts(done)
+        self._verdicts.take(done)
         change = entering.change
+        if done.commit.content is not None:
+            self._moves.see(done.commit.content)
         word = ended_as(change, done, gathered)
         entering.has_failed = word == "failed"
         if change.change is Change.UNCHANGED:  # counted when it was listed, walked for groups
@@ -337,35 +332,43 @@ class Items:
                 self._s.totals.count(word, instead_of=standing_of(change))
             return
         became = became or change.change
+        came_from = None
         if word is None and became is Change.ADDED and done.commit.content is not None:
-            became = self._moves.change_of(done.commit.content)
+            came_from = self._moves.claim(done.commit.content, change.key)
+            became = Change.ADDED if came_from is None else Change.MOVED
+        self._explain(entering, became, came_from)
         if self._counted:
             self._s.totals.count(word or became.value)
         elif word == "failed":
             self._s.totals.failed_groups += 1
 
-    def _take_verdicts(self, done: Served) -> None:
-        numbers = {end.generation: name for name, end in self._ends.items()}
-        for end in done.ends:
-            counts = self._verdicts[numbers[end.commit.generation]]
-            match end.commit.state:
-                case OwnerState.SUCCEEDED:
-                    counts[0] += 1
-                case OwnerState.SKIPPED:
-                    counts[1] += 1
-                case _:
-                    counts[2] += 1
+    def _explain(self, entering: OnWay, became: Change, came_from: str | None) -> None:
+        """Write down why an owner was worked on, beside what it came to."""
+        if isinstance(self._source, Gathering):
+            entering.members = self._source.members_of(entering.change.key)
+        entering.done = explained(
+            entering,
+            became,
+            came_from,
+            self._ends.values(),
+            is_rebuilding=self._rebuilding,
+            asked=self._asked,
+            now=self._s.clock.now(),
+        )
 
     def served(self) -> dict[str, Verdict]:
         """Return what became of the owners at each end, for what waits for it as a whole."""
-        return {name: Verdict(*counts) for name, counts in self._verdicts.items()}
+        return self._verdicts.all()
 
-    def _now(self) -> datetime:
-        return self._s.clock.now()
+    def preferred(self) -> list[int]:
+        """Return the owners on their way that somebody waits for."""
+        keys = self._s.awaited()
+        return [n for n, each in self._on_way.items() if each.change.key in keys] if keys else []
 
     def commit(self, owners: Sequence[int]) -> Callable[[], Any] | None:
-        """Return what writes these owners; None in a plan, and for what was walked for groups."""
-        serve = self._s.serve
+        """Return what writes these owners, or counts them; None for what was walked for groups."""
+        reckoning = self._s.reckoning
+        serve = self._s.serve if reckoning is None else reckoning.take
         on_way = [self._on_way[owner] for owner in owners]
         portion = [
             each.done

@@ -145,10 +145,10 @@ def _is_discarded(change: OwnerChange, end: EndNow) -> bool:
 
 def _stands(change: OwnerChange, end: EndNow, source_input: Fingerprint) -> bool:
     standing = change.ends.get(end.generation)
-    # What was skipped lacked something that may be there now; asking again costs one call.
-    again = (OwnerState.FAILED, OwnerState.SKIPPED)
-    if standing is None or standing.state in again:
+    if standing is None or standing.state is OwnerState.FAILED:
         return False
+    if standing.state is OwnerState.SKIPPED and standing.requirement is not None:
+        return False  # what it lacked may be there now; asking again costs one call
     now = (source_input, end.definition)
     served = (standing.served_input, standing.served_definition)
     tried = (standing.tried_input, standing.tried_definition)
@@ -260,7 +260,8 @@ def unread(
         metadata=change.metadata,
         input=None,
     )
-    known = change.ends if change.change is not Change.MODIFIED else {}
+    # What failed after it was read, by its content, failed by something else.
+    known = {place: each for place, each in change.ends.items() if each.tried_input is None}
     tried = [_stopped(end, stop, known.get(end.generation), now) for end in ends]
     return Served(change.owner, commit, tried)
 

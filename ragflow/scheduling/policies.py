@@ -11,7 +11,7 @@ from ragflow.core.pipeline_graph import Node
 from ragflow.core.rates import Rate, find_rate
 from ragflow.core.retry import Retry
 from ragflow.core.shapes import Shape
-from ragflow.scheduling.transitions.policy import Policy, TaskPolicy
+from ragflow.scheduling.transitions.policy import SLOTS, Policy, TaskPolicy
 
 #: Seconds the first part of a batch waits for company, where its task does not say.
 LINGER = 2.0
@@ -19,8 +19,8 @@ LINGER = 2.0
 WINDOW_OWNERS, WINDOW_WEIGHT = 1024, 64 << 20
 #: Rows or owners that fill a portion; seconds the first of them waits for it to fill.
 PORTION, PORTION_LINGER = 500, 1.0
-#: The resource that an executor's slots are, and that the limit of one task is.
-SLOTS, TASK = "slots of {}", "calls of {}"
+#: How the resource begins that the limit of one task is.
+TASK = "calls of "
 #: The resource that the limit of a pipeline is: every call takes one.
 ALL = "calls of the pipeline"
 
@@ -52,7 +52,7 @@ def policy_of(nodes: Sequence[Node], room: Room, *, load: bool) -> Policy:
         for upstream in before:
             below[upstream].append(place)
     limits = dict(room.limits)
-    limits.update({SLOTS.format(name): slots for name, slots in room.slots.items()})
+    limits.update({f"{SLOTS}{name}": slots for name, slots in room.slots.items()})
     if room.limit is not None:
         limits[ALL] = room.limit
     rates = dict(room.rates)
@@ -88,10 +88,10 @@ def _with_options(
     is_batch = node.shape is Shape.BATCH
     most = options.limit or (1 if is_batch else None)
     where = executor_of(node)
-    needs = {**_default_needs(where), **asks, SLOTS.format(where): 1, ALL: 1}
+    needs = {**_default_needs(where), **asks, f"{SLOTS}{where}": 1, ALL: 1}
     if most is not None:
-        needs[TASK.format(node.name)] = 1
-        limits[TASK.format(node.name)] = most
+        needs[f"{TASK}{node.name}"] = 1
+        limits[f"{TASK}{node.name}"] = most
     if options.rate is not None:
         rates[options.rate] = find_rate(f"the task {node.name!r}", options.rate, room.rates)
     times = options.timeout
@@ -133,7 +133,7 @@ def _loading() -> TaskPolicy:
     # A file that cannot be read now is not tried again in a moment, but by the next run.
     return TaskPolicy(
         name="load",
-        needs={SLOTS.format("threads"): 1, "cpu": 1, ALL: 1},
+        needs={f"{SLOTS}threads": 1, "cpu": 1, ALL: 1},
         retry=Retry(),
         is_bundled=True,
     )

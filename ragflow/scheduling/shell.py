@@ -71,8 +71,8 @@ class Shell:
         self.state: State = new_state(
             policy,
             surroundings.clock.elapsed(),
-            buckets=surroundings.carried.buckets,
-            failed_owners=surroundings.carried.failed_owners,
+            buckets=surroundings.handed_on.buckets,
+            failed_owners=surroundings.handed_on.failed_owners,
         )
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="ragflow-commits")
         self._failure: BaseException | None = None
@@ -81,7 +81,7 @@ class Shell:
         self._do: dict[type, Callable[[Any], None]] = {
             command.Expand: self._asker.expand,
             command.Open: self._open,
-            command.Stop: lambda each: self._holding.stop(each.assignment),
+            command.Stop: self._holding.stop,
             command.Answer: self._answer,
             command.Settle: self._asker.settle,
             command.Place: self._place,
@@ -105,7 +105,7 @@ class Shell:
             raise
         finally:
             self._writer.shutdown()
-            self._s.carried.failed_owners = self.state.failed_owners
+            self._s.handed_on.failed_owners = self.state.failed_owners
         self._raise()
 
     def _loop(self, interruption: Interruption) -> None:
@@ -182,6 +182,8 @@ class Shell:
         if now - self._looked < POLL:
             return
         self._looked = now
+        for number in self._stage.preferred():
+            self._tell(event.Preferred(now, number))
         asked = self._s.asked()
         phase = self.state.phase
         if asked is Request.CANCEL and phase in (RunState.RUNNING, RunState.PAUSED):

@@ -73,6 +73,12 @@ class Stage(Protocol):
     def refuses(self, owner: int, call: Call) -> Stop | None:
         """Say why a call that no memo answers is not begun, if it is not."""
 
+    def asked(self, owner: int, ran: int, memoized: int) -> None:
+        """Hear how many calls of a task over an owner are made, and how many are answered.
+
+        By memos, or by an equal call that is under way.
+        """
+
     def settle(
         self, owner: int, task: int, calls: Sequence[Call], outcomes: Sequence[Outcome]
     ) -> None:
@@ -86,6 +92,9 @@ class Stage(Protocol):
 
     def restart(self, owner: int) -> None:
         """Begin with an owner anew."""
+
+    def preferred(self) -> list[int]:
+        """Return the owners on their way that somebody waits for."""
 
     def commit(self, owners: Sequence[int]) -> Callable[[], Any] | None:
         """Return what writes these owners, called on a thread; None where nothing is written."""

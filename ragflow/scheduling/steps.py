@@ -153,6 +153,9 @@ class Steps:
         del owner, call
         return None
 
+    def asked(self, owner: int, ran: int, memoized: int) -> None:
+        """Nothing to count: a step has a name of its own."""
+
     def settle(
         self, owner: int, task: int, calls: Sequence[Call], outcomes: Sequence[Outcome]
     ) -> None:
@@ -174,6 +177,10 @@ class Steps:
     def restart(self, owner: int) -> None:
         """Refuse: a run begins once."""
         raise NotImplementedError
+
+    def preferred(self) -> list[int]:
+        """Prefer none: a run has its steps once."""
+        return []
 
     def commit(self, owners: Sequence[int]) -> Callable[[], Any] | None:
         """Write nothing: memos are what makes a step durable."""

@@ -1,6 +1,6 @@
 """What does a run give its scheduler to work with?"""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 
@@ -18,6 +18,7 @@ from ragflow.scheduling.commits import Served, Written
 from ragflow.scheduling.elsewhere import Elsewhere
 from ragflow.scheduling.policies import Room
 from ragflow.scheduling.printing import Logged, Masks, unheard
+from ragflow.scheduling.reckoning import Reckoning
 from ragflow.scheduling.resources import OpenResources
 from ragflow.scheduling.totals import Totals
 
@@ -32,7 +33,7 @@ class Attempt(msgspec.Struct, frozen=True):
     seconds: float | None = None
 
 
-class Carried:
+class HandedOn:
     """What one stage of a run hands on to the next."""
 
     def __init__(self) -> None:
@@ -61,6 +62,8 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     room: Room = Room(slots={})
     #: Writes a portion; None for a plan, which writes no target and no ledger.
     serve: Callable[[Sequence[Served]], Written] | None
+    #: Counts what a plan does not do; None for a run.
+    reckoning: Reckoning | None = None
     #: Called about ten times a second with the calls that wait, by task.
     progress: Callable[[Mapping[str, int]], None]
     #: Called with each failed attempt: owner key and why.
@@ -69,13 +72,15 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     noted: Callable[[str], None] = lambda _: None
     #: What other processes ask of the run.
     asked: Callable[[], Request | None] = lambda: None
+    #: Keys of owners that other processes wait for.
+    awaited: Callable[[], Collection[str]] = lambda: ()
     #: Told that the run is paused, goes on or is being cancelled.
     entered: Callable[[RunState], None] = lambda _: None
     #: Calls that were open when something died, with their deaths alone.
     suspects: dict[Fingerprint, int] = {}
     #: Tasks whose memos are not asked.
     fresh: frozenset[str] = frozenset()
-    carried: Carried = msgspec.field(default_factory=Carried)
+    handed_on: HandedOn = msgspec.field(default_factory=HandedOn)
     #: Told what calls print and log, on whatever thread they do; with what is masked in it.
     logged: Logged = unheard
     masks: Masks = msgspec.field(default_factory=Masks)

@@ -1,7 +1,7 @@
 """What has a run done so far?"""
 
 from collections import Counter
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 
 from ragflow.core.pipeline_graph import PipelineGraph
 from ragflow.core.records import TaskTotal
@@ -17,8 +17,6 @@ class Totals:
         self.tasks: dict[str, TaskTotal] = {
             node.name: TaskTotal() for node in graph.nodes.values() if node.shape not in BUILT_IN
         }
-        #: Calls a plan counted instead of running them, by task; equal calls once.
-        self.counted: dict[str, set[Hashable]] = {}
         self.upserted = 0
         self.rows_deleted = 0
         #: Groups that failed: owners that are no documents.
@@ -33,10 +31,6 @@ class Totals:
     def uncount(self, word: str) -> None:
         """Take back that an owner was counted: it is not what it was taken for."""
         self.documents[word] -= 1
-
-    def count_call(self, task: str, ticket: Hashable) -> None:
-        """Count a call that a plan does not run."""
-        self.counted.setdefault(task, set()).add(ticket)
 
     def count_untouched(self, counts: Mapping[str, int]) -> None:
         """Count the owners a comparison found to need nothing, each under one name."""

@@ -26,7 +26,7 @@ from ragflow.core.task import Task
 from ragflow.errors import FingerprintError, PipelineError
 from ragflow.incremental.canonical import canonical
 from ragflow.incremental.encoding import decoder, encode
-from ragflow.incremental.syntax import is_own_module
+from ragflow.incremental.own_code import is_own_module
 from ragflow.interfaces.packed_error import PackedError
 from ragflow.scheduling.printing import Line
 

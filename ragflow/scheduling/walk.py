@@ -4,7 +4,7 @@ A walk goes through the tasks below an origin in order. Each part is decided for
 that failed stops what descends from it, and nothing else. It knows neither memos nor threads.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 
 import msgspec
 
@@ -30,7 +30,7 @@ class Walk:
     from proves to have changed.
     """
 
-    __slots__ = ("_answers", "_ground", "_stops", "owner", "tables")
+    __slots__ = ("_answers", "_ground", "_stops", "keys", "owner", "tables")
 
     def __init__(self, ground: Ground, owner: str, start: Datum) -> None:
         self._ground = ground
@@ -38,6 +38,8 @@ class Walk:
         self.owner = owner
         #: What each task that is settled made of the owner.
         self.tables: dict[str, Table] = {ground.origin: {(): start}}
+        #: By task: what memos of the calls are kept under that something came out of.
+        self.keys: dict[str, list[Fingerprint]] = {}
         self._stops: dict[str, dict[Path, Stop]] = {}
         # The sides of one split ask once.
         self._answers: dict[tuple[str, int], Answers] = {}
@@ -65,6 +67,10 @@ class Walk:
         skipped = sum(map(is_skip, stops.values()))
         return skipped, len(stops) - skipped
 
+    def stops(self, node: Node) -> Iterable[Stop]:
+        """Return why parts of a task are not called, as its calls were found."""
+        return self._stops.get(node.name, {}).values()
+
     def settle(self, node: Node, calls: Sequence[Call], outcomes: Sequence[Outcome]) -> None:
         """Take what came out of the calls that `calls` returned, in their order."""
         if node.shape is Shape.BRANCH:
@@ -78,10 +84,13 @@ class Walk:
         stops = self._stops.pop(node.name, None)
         table: Table = {} if stops is None else {**stops}
         cuts = node.task.signature.cuts
+        keys = self.keys[node.name] = []
         for call, outcome in zip(calls, outcomes, strict=True):
             if isinstance(outcome, Stop):
                 table[call.path] = outcome
                 continue
+            if call.key is not None:
+                keys.append(call.key)
             above = call.inputs[0].envelope
             for number, part in enumerate(outcome):
                 path = (*call.path, number) if cuts else call.path

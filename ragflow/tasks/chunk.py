@@ -32,7 +32,7 @@ def tokenizer(model: str, model_folders: tuple[str, ...] = ()) -> Tokenizer:
     return open_tokenizer(load_spec(model, folders=map(Path, model_folders)))
 
 
-@task(version="1")
+@task(version="2")
 def chunk(
     content: Content,
     *,
@@ -44,6 +44,10 @@ def chunk(
     tokenizer: Tokenizer = tokenizer,  # type: ignore[assignment]
 ) -> list[Part[Chunk]]:
     """Cut a text along headings and paragraphs, never longer than the model reads.
+
+    Where else it is cut depends on the words around a place, so an edit leaves chunks that are
+    away from it as they were. In prose, white space counts for nothing: a chunk is its words,
+    and the exact slice travels beside it as ``text``, which is what a hit shows.
 
     `size` is the most tokens of a chunk, 0 for as many as the model reads; `minimum` the
     fewest, where a section has more; it is at most half of `size`. With `whole` the document
@@ -65,8 +69,10 @@ def chunk(
     budget = LlmBudget(llm) if llm else None
     parts = []
     for each in cuts:
-        text = content.text[each.start : each.end]
+        exact = content.text[each.start : each.end]
         envelope: dict[str, Any] = {"start": each.start, "end": each.end}
+        if exact != each.text:
+            envelope["text"] = exact
         if each.page is not None:
             envelope["page"] = each.page
         if each.headings:
@@ -74,6 +80,6 @@ def chunk(
         if each.truncated:
             envelope["truncated"] = True
         if budget is not None:
-            envelope["llm_tokens"] = budget.count(text)
-        parts.append(Part(Chunk(text), envelope))
+            envelope["llm_tokens"] = budget.count(exact)
+        parts.append(Part(Chunk(each.text), envelope))
     return parts

@@ -7,7 +7,7 @@ from ragflow.core.resource_use import resource
 from ragflow.core.task import task
 from ragflow.documents import Chunk, Vector
 from ragflow.embedding.model_spec import load_spec
-from ragflow.interfaces.ingestion import Embedder
+from ragflow.interfaces.ingestion import Embedder, Tokenizer
 
 
 def _space(model: str, model_folders: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -22,7 +22,29 @@ def embedder(model: str, model_folders: tuple[str, ...] = ()) -> Embedder:
     return open_embedder(load_spec(model, folders=map(Path, model_folders)))
 
 
-@task(per="batch", version="1", space="embedder", plan="count", batch=128)
+class TokensRead:
+    """Counts the tokens that a model reads of a chunk, special ones too; none past its limit."""
+
+    unit = "tokens"
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self.most = tokenizer.limit
+
+    def of(self, chunk: Chunk) -> int:
+        """Return how many tokens the model reads of the string that is embedded."""
+        return min(self.most, self._tokenizer.count(chunk.embedded) + self._tokenizer.special)
+
+
+@resource(identity=_space)
+def tokens_read(model: str, model_folders: tuple[str, ...] = ()) -> TokensRead:
+    """Open the tokenizer of a model, to say what embedding costs; without the model itself."""
+    from ragflow.embedding.opening import open_tokenizer
+
+    return TokensRead(open_tokenizer(load_spec(model, folders=map(Path, model_folders))))
+
+
+@task(per="batch", version="1", space="embedder", plan="count", cost=tokens_read, batch=128)
 def embed(
     chunks: list[Chunk],
     *,

@@ -13,6 +13,7 @@ import pytest
 
 from ragflow.errors import BusyError, NotFoundError, UsageError
 from ragflow.interfaces.ingestion import StoredRow, VectorStore
+from ragflow.testing.vector_inspection import Inspection
 from ragflow.testing.vector_rows import CONDITIONS, NO_CONDITIONS, PAYLOADS, half, row, unit
 
 PLACE = "handbook-1"
@@ -382,7 +383,7 @@ class _Writing(_Fixtures):
         assert store.count(place) == 26
 
 
-class VectorStoreSuite(_Places, _Rows, _Queries, _Writing):
+class VectorStoreSuite(_Places, _Rows, _Queries, _Writing, Inspection):
     """Everything above: subclass it as `Test…` and override the fixture `store`."""
 
 

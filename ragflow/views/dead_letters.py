@@ -1,6 +1,7 @@
 """How do dead letters read, in a list and one by one?"""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from ragflow.core.run_records import DeadLetter
 from ragflow.views.quantities import counted, instant
@@ -57,8 +58,20 @@ def letter_text(
 
 def released_by(letter: DeadLetter) -> str:
     """Return what lets the next run try it again, as what follows "tried again"."""
-    kind, _, name = letter.release.partition(":")
-    if letter.discarded_at is not None:
+    return released_when(
+        letter.release,
+        letter.not_before,
+        letter.failed_at,
+        is_discarded=letter.discarded_at is not None,
+    )
+
+
+def released_when(
+    release: str, not_before: datetime | None, failed_at: datetime, *, is_discarded: bool
+) -> str:
+    """Return what lets the next run try again what failed, as what follows "tried again"."""
+    kind, _, name = release.partition(":")
+    if is_discarded:
         return "when its content changes: it was discarded"
     if kind == "requirement":
         return f"when {name} is there"
@@ -66,9 +79,9 @@ def released_by(letter: DeadLetter) -> str:
         return "when its content, the code or a parameter changes"
     if kind == "code":
         return "when the code or a parameter changes"
-    if letter.not_before is None or letter.not_before <= letter.failed_at:
+    if not_before is None or not_before <= failed_at:
         return "by the next run"
-    return f"from {instant(letter.not_before)} on"
+    return f"from {instant(not_before)} on"
 
 
 def named(letters: Sequence[DeadLetter]) -> str:

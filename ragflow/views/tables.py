@@ -30,7 +30,7 @@ def summary_text(
     parts = [headline(summary)]
     if facts.rows:
         parts.append(render(facts, width=width))
-    if summary.get("tasks"):
+    if "state" in summary and summary.get("tasks"):
         parts.append(render(tasks_table(summary["tasks"]), width=width))
     return "\n\n".join(parts)
 
@@ -63,9 +63,8 @@ def came_to_sentence(summary: Summary) -> str:
 
 def chunks_sentence(summary: Summary) -> str:
     """Return what became, or would become, of the chunks."""
-    if "chunks" not in summary:
-        number = f"{summary['chunks_to_embed']:,}"
-        return f"{number} to embed" if summary["exact"] else f"at most {number} to embed"
+    if "state" not in summary:
+        return _planned_chunks(summary)
     chunks = summary["chunks"]
     return (
         f"{chunks['total']:,} in all: {chunks['embedded']:,} embedded, "
@@ -74,9 +73,52 @@ def chunks_sentence(summary: Summary) -> str:
     )
 
 
+def _planned_chunks(summary: Summary) -> str:
+    bound = summary.get("bound") or ("exact" if summary["exact"] else "at most")
+    said = "" if bound == "exact" else f"{bound} "
+    told = f"{said}{summary['chunks_to_embed']:,} to embed"
+    if summary.get("tokens_to_embed"):
+        told += f" ({said}{counted(summary['tokens_to_embed'], 'token')})"
+    rows = summary.get("chunks")
+    if rows is None:
+        return told
+    kinds = [f"{rows[kind]:,} to {kind}" for kind in ("add", "update", "delete") if rows[kind]]
+    if not kinds:
+        return told
+    return f"{told}; {'' if rows['exact'] else 'about '}{', '.join(kinds)}"
+
+
+def _plan_facts(summary: Summary) -> list[tuple[str, str]]:
+    """Return what only a plan tells."""
+    rows = [("documents", _planned_documents(summary))]
+    if summary.get("fast"):
+        rows.append(("compared", "by version tokens: modified may prove equal, deleted moved"))
+    else:
+        rows.append(("chunks", chunks_sentence(summary)))
+    if "estimated_seconds" in summary:
+        seconds = summary["estimated_seconds"]
+        if seconds is None:
+            rows.append(("time", "unknown: nothing alike ran here yet"))
+        elif seconds:
+            rows.append(("time", f"about {duration(seconds)}"))
+    rows += [
+        ("refused", f"{each['message']}; {each['hint']}" if each["hint"] else each["message"])
+        for each in summary.get("would_be_refused", ())
+    ]
+    return rows
+
+
+def _planned_documents(summary: Summary) -> str:
+    told = documents_sentence(summary["documents"])
+    number = summary.get("documents_to_extract")
+    return f"{told}; {number:,} to extract" if number else told
+
+
 def _facts(summary: Summary, due: datetime | None = None, steps: Sequence[str] = ()) -> Table:
     rows = []
-    if _tells_documents(summary, steps):
+    if _tells_documents(summary, steps) and "state" not in summary:
+        rows += _plan_facts(summary)
+    elif _tells_documents(summary, steps):
         rows.append(("documents", documents_sentence(summary["documents"])))
         rows.append(("chunks", chunks_sentence(summary)))
     elif "state" not in summary:
@@ -94,7 +136,8 @@ def _tells_documents(summary: Summary, steps: Sequence[str] = ()) -> bool:
     There is not where a run was over, or is, before one was counted, and where its tasks were
     called though there are none: a pipeline of steps.
     """
-    if any(summary["documents"].values()) or any(summary.get("chunks", {}).values()):
+    chunks = summary.get("chunks") or {}
+    if any(summary["documents"].values()) or any(n for n in chunks.values() if n is not True):
         return True
     if steps:
         return False
@@ -134,7 +177,7 @@ def html_table(summary: Summary) -> str:
     """Return a run or a plan as HTML, for Jupyter; takes its colours from the page."""
     facts = _facts(summary)
     tables = [table_html(facts)] if facts.rows else []
-    if summary.get("tasks"):
+    if "state" in summary and summary.get("tasks"):
         tables.append(table_html(tasks_table(summary["tasks"])))
     return f"<p><strong>{html.escape(headline(summary))}</strong></p>{''.join(tables)}"
 

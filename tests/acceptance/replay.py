@@ -1,5 +1,6 @@
 """A recorded history of a folder, played state by state."""
 
+import hashlib
 import json
 import tarfile
 from collections.abc import Iterator
@@ -20,15 +21,24 @@ class Replay:
                 if member.isfile() and (file := archive.extractfile(member)) is not None
             }
 
-    def play(self, folder: Path, states: int) -> Iterator[dict[str, Any]]:
-        """Bring the folder through its first states, yielding after each."""
+    def contents(self) -> int:
+        """Return how many distinct contents the history has."""
+        return len(self._blobs)
+
+    def play(self, folder: Path) -> Iterator[dict[str, Any]]:
+        """Bring the folder through its states, yielding the step after each."""
         folder.mkdir(parents=True, exist_ok=True)
-        for step in self.steps[:states]:
+        there: dict[str, str] = {}
+        for step in self.steps:
             for change in step["ops"]:
                 place = folder / change["path"]
                 if change["op"] == "D":
                     place.unlink()
+                    del there[change["path"]]
                     continue
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_bytes(self._blobs[change["blob"]])
+                there[change["path"]] = change["blob"]
+            lines = "".join(f"{path}\0{blob}\n" for path, blob in sorted(there.items()))
+            assert hashlib.sha256(lines.encode()).hexdigest() == step["tree_sha256"]
             yield step

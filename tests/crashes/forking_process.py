@@ -143,10 +143,9 @@ def limit(order: dict[str, Any]) -> None:
         for opening in (sqlite.open_store, ChromaStore.__init__):
             opening.__kwdefaults__["patience"] = patience
     if "portion" in order:
-        from ragflow.runtime import origins
         from ragflow.scheduling import policies
 
-        policies.PORTION = origins.PORTION = order["portion"]
+        policies.PORTION = order["portion"]
     if "largest_file" in order:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         size = order["largest_file"]

@@ -8,7 +8,7 @@ from typing import Any
 from ragflow.config import find_project
 from ragflow.runtime.home import Home
 from ragflow.stores.artifacts.folder import FolderArtifacts
-from ragflow.stores.metadata.memos import decode
+from ragflow.stores.metadata.memo_values import decode
 
 #: What is compared, by name: everything that a later run, or a reader, decides by.
 QUESTIONS = {
@@ -67,13 +67,15 @@ def memos(home: Path) -> dict[tuple[str, str], bytes | None]:
         return {}
     rows = ask(
         home,
-        "SELECT d.content, m.key, m.encoding, m.value FROM memo AS m "
-        "JOIN definition AS d ON d.id = m.task",
+        "SELECT d.content, m.key, m.encoding, v.value FROM memo AS m "
+        "JOIN memo_value AS v ON v.id = m.id JOIN definition AS d ON d.id = m.task",
     )
-    return {
-        (task.decode(), key.hex()): decode(encoding, value, artifacts)
-        for task, key, encoding, value in rows
-    }
+    kept = {key: (encoding, value) for _, key, encoding, value in rows}
+
+    def value(key: bytes) -> bytes | None:
+        return decode(*kept[key], artifacts, value) if key in kept else None
+
+    return {(task.decode(), key.hex()): value(key) for task, key, _, _ in rows}
 
 
 def leftovers(home: Path) -> dict[str, list[tuple[Any, ...]]]:

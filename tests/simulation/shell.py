@@ -236,7 +236,8 @@ class Shell:
             self.lose()
             return
         state = self.state
-        became = run_state(state.phase, state.counts, state.failed_owners)
+        lacks = any(count.failed or count.blocked for count in state.counts)
+        became = run_state(state.phase, has_failed=bool(state.failed_owners) or lacks)
         self.home.release(self.epoch)
         self.world.gone(self)
         self.world.ended(became)

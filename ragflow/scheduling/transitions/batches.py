@@ -9,6 +9,7 @@ from collections.abc import Hashable
 
 from ragflow.core.states import TaskState
 from ragflow.scheduling.transitions.policy import BUNDLE, BUNDLE_SECONDS
+from ragflow.scheduling.transitions.queues import is_preferred
 from ragflow.scheduling.transitions.room import may_enter
 from ragflow.scheduling.transitions.state import Queue, State, Unit
 
@@ -18,7 +19,8 @@ def is_due(state: State, task: int) -> bool:
     policy, queue = state.task(task), state.queues[task]
     if policy.batch is None or queue.bound or queue.cost >= policy.batch:
         return True
-    if state.calls[queue.loose[0]].since + policy.linger <= state.now:
+    first = state.calls[queue.loose[0]]
+    if first.since + policy.linger <= state.now or is_preferred(state, first):
         return True
     return not _may_be_filled(state)
 

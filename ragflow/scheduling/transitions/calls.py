@@ -8,7 +8,7 @@ from ragflow.core.states import RunState, TaskState, check_move
 from ragflow.errors import ImpossibleEventError
 from ragflow.scheduling.transitions.commands import Answer, Command, Place, Settle, Waiter
 from ragflow.scheduling.transitions.events import Asked, Died, Ended, Fenced, Skipped
-from ragflow.scheduling.transitions.owners import over, unread
+from ragflow.scheduling.transitions.owners import arrive, over
 from ragflow.scheduling.transitions.policy import DEATHS
 from ragflow.scheduling.transitions.queues import (
     begin_call,
@@ -357,7 +357,7 @@ def _loaded(state: State, live: tuple[Waiter, ...], became: TaskState, out: list
             state.asking += 1
             out.append(Place(number))
         else:
-            unread(state, owner, out)
+            arrive(state, owner, out, is_unread=True)
 
 
 def _count(state: State, called: int, became: TaskState, live: tuple[Waiter, ...]) -> None:

@@ -33,6 +33,9 @@ class Stop(msgspec.Struct, frozen=True, gc=False):
     """End an assignment where it can be ended; what still comes of it is dropped."""
 
     assignment: int
+    #: Whether that is because one attempt may not take longer. The shell's clock goes on while
+    #: it works, so only the core can tell.
+    is_late: bool = False
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):

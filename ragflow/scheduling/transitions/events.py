@@ -141,6 +141,13 @@ class NotCommitted(msgspec.Struct, frozen=True, gc=False):
     fault: Fault
 
 
+class Preferred(msgspec.Struct, frozen=True, gc=False):
+    """Somebody waits for an owner that is on its way: its calls go before those of others."""
+
+    at: float
+    owner: int
+
+
 class Asking(msgspec.Struct, frozen=True, gc=False):
     """Somebody asks something of the run."""
 
@@ -172,6 +179,7 @@ Event = (
     | Restarted
     | Committed
     | NotCommitted
+    | Preferred
     | Asking
     | Lost
     | Turn

@@ -9,9 +9,16 @@ from collections.abc import Hashable
 from ragflow.core.states import RunState, TaskState, check_move
 from ragflow.errors import ImpossibleEventError
 from ragflow.scheduling.transitions.commands import Answer, Arrive, Command, Drop, Expand
-from ragflow.scheduling.transitions.events import Arrived, Begin, Entered, Placed, Restarted
+from ragflow.scheduling.transitions.events import (
+    Arrived,
+    Begin,
+    Entered,
+    Placed,
+    Preferred,
+    Restarted,
+)
 from ragflow.scheduling.transitions.policy import DEATHS
-from ragflow.scheduling.transitions.queues import begin_call
+from ragflow.scheduling.transitions.queues import begin_call, prefer
 from ragflow.scheduling.transitions.state import LOAD, Mark, OwnerRun, Phase, State
 
 _PENDING = TaskState.PENDING
@@ -32,7 +39,7 @@ def entered(state: State, event: Entered, out: list[Command]) -> None:
         case Begin.LOAD if event.suspect is not None and event.suspect >= DEATHS:
             waiter = (owner.number, owner.round, LOAD, 0)
             out.append(Answer(_load_key(owner), TaskState.FAILED, (waiter,), "deaths"))
-            unread(state, owner, out)
+            arrive(state, owner, out, is_unread=True)
         case Begin.LOAD:
             _load(state, owner, event.suspect)
         case Begin.WALK:
@@ -68,25 +75,33 @@ def _load_key(owner: OwnerRun) -> Hashable:
 
 def placed(state: State, event: Placed, out: list[Command]) -> None:
     """Go on with an owner whose content is known now."""
-    owner = state.owners.get(event.owner)
+    owner = _answered(state, event.owner, Phase.PLACING, "was placed")
     if owner is None:
-        state.dropped += 1
         return
-    if owner.phase is not Phase.PLACING:
-        raise ImpossibleEventError(f"owner {event.owner} was placed while {owner.phase}")
-    state.asking -= 1
     state.weight += event.weight - owner.weight
     owner.weight = event.weight
     if event.is_walked:
         _walk(state, owner, out)
     else:
-        _arrive(state, owner, out)
+        arrive(state, owner, out)
+
+
+def _answered(state: State, number: int, phase: Phase, told: str) -> OwnerRun | None:
+    """Take an answer that was asked for; return the owner, None, and counted, where it is gone."""
+    owner = state.owners.get(number)
+    if owner is None:
+        state.dropped += 1
+        return None
+    if owner.phase is not phase:
+        raise ImpossibleEventError(f"owner {number} {told} while {owner.phase}")
+    state.asking -= 1
+    return owner
 
 
 def _walk(state: State, owner: OwnerRun, out: list[Command]) -> None:
     owner.phase = Phase.WALKING
     if not owner.open:
-        _arrive(state, owner, out)
+        arrive(state, owner, out)
         return
     state.asking += len(state.roots)
     out.extend(Expand(owner.number, owner.round, task) for task in state.roots)
@@ -105,7 +120,7 @@ def over(state: State, owner: OwnerRun, task: int, out: list[Command]) -> None:
             state.asking += 1
             out.append(Expand(owner.number, owner.round, below))
     if not owner.open:
-        _arrive(state, owner, out)
+        arrive(state, owner, out)
 
 
 def verdict_of(marks: int) -> TaskState:
@@ -122,35 +137,39 @@ def verdict_of(marks: int) -> TaskState:
     return TaskState.SKIPPED if marks & Mark.SKIPPED else TaskState.SUCCEEDED
 
 
-def unread(state: State, owner: OwnerRun, out: list[Command]) -> None:
-    """Go on with an owner that could not be loaded: nothing is called for it."""
+def arrive(state: State, owner: OwnerRun, out: list[Command], *, is_unread: bool = False) -> None:
+    """Ask for the rows of an owner that nothing more is called for; unread, nothing ever was."""
     owner.phase = Phase.ARRIVING
     state.asking += 1
-    out.append(Arrive(owner.number, is_unread=True))
-
-
-def _arrive(state: State, owner: OwnerRun, out: list[Command]) -> None:
-    owner.phase = Phase.ARRIVING
-    state.asking += 1
-    out.append(Arrive(owner.number, is_unread=False))
+    out.append(Arrive(owner.number, is_unread=is_unread))
 
 
 def arrived(state: State, event: Arrived, out: list[Command]) -> None:
     """Let an owner wait for its portion."""
     del out
-    owner = state.owners.get(event.owner)
+    owner = _answered(state, event.owner, Phase.ARRIVING, "arrived")
     if owner is None:
-        state.dropped += 1
         return
-    if owner.phase is not Phase.ARRIVING:
-        raise ImpossibleEventError(f"owner {event.owner} arrived while {owner.phase}")
-    state.asking -= 1
     owner.rows, owner.has_failed = event.rows, event.has_failed
     _finish(state, owner)
 
 
+def preferred(state: State, event: Preferred, out: list[Command]) -> None:
+    """Let the calls of an owner go before those of others, unless it is finished.
+
+    Told again, also those of others' calls that it joined since.
+    """
+    del out
+    owner = state.owners.get(event.owner)
+    if owner is None:
+        state.dropped += 1
+    elif owner.phase is not Phase.FINISHED:
+        prefer(state, event.owner)
+
+
 def _finish(state: State, owner: OwnerRun) -> None:
     owner.phase = Phase.FINISHED
+    state.preferred.discard(owner.number)
     state.on_way -= 1
     state.weight -= owner.weight
     state.failed_owners += owner.has_failed

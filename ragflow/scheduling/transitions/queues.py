@@ -41,9 +41,31 @@ def enqueue(state: State, call: CallRun) -> None:
     if call.is_suspect:
         queue.bound.append((call.key,))
     else:
-        queue.loose.append(call.key)
+        if is_preferred(state, call):
+            queue.loose.appendleft(call.key)
+        else:
+            queue.loose.append(call.key)
         queue.cost += call.cost
     state.waiting_tasks[call.task] = None
+
+
+def is_preferred(state: State, call: CallRun) -> bool:
+    """Tell whether somebody waits for an owner that waits for a call."""
+    return bool(state.preferred) and any(number in state.preferred for number, *_ in call.waiters)
+
+
+def prefer(state: State, owner: int) -> None:
+    """Put what waits of an owner before what waits of others; so will be what is still to come."""
+    state.preferred.add(owner)
+    for queue in state.queues:
+        mine = [
+            key
+            for key in queue.loose
+            if any(number == owner for number, *_ in state.calls[key].waiters)
+        ]
+        for key in reversed(mine):
+            queue.loose.remove(key)
+            queue.loose.appendleft(key)
 
 
 def _fails_at(state: State, call: CallRun) -> None:

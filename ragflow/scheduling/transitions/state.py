@@ -145,6 +145,8 @@ class State(msgspec.Struct):
     #: When it was paused last.
     paused_at: float = 0.0
     owners: dict[int, OwnerRun] = {}
+    #: Those of them that somebody waits for.
+    preferred: set[int] = set()
     #: Owners that are not finished, and what they weigh.
     on_way: int = 0
     weight: int = 0
@@ -208,6 +210,7 @@ def new_state(
         policy,
         now,
         owners={},
+        preferred=set(),
         calls={},
         assignments={},
         stopped={},

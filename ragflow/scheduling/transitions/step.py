@@ -21,10 +21,11 @@ from ragflow.scheduling.transitions.events import (
     Lost,
     NotCommitted,
     Placed,
+    Preferred,
     Restarted,
     Turn,
 )
-from ragflow.scheduling.transitions.state import State, TaskCount
+from ragflow.scheduling.transitions.state import State
 from ragflow.scheduling.transitions.timers import fall_due
 
 
@@ -75,6 +76,7 @@ _TAKE: dict[type, Callable[[State, Any, list[Command]], None]] = {
     Died: calls.died,
     Fenced: calls.fenced,
     Arrived: owners.arrived,
+    Preferred: owners.preferred,
     Restarted: owners.restarted,
     Committed: portions.committed,
     NotCommitted: portions.not_committed,
@@ -93,11 +95,14 @@ def is_over(state: State) -> bool:
     return True
 
 
-def run_state(phase: RunState, counts: list[TaskCount], failed_owners: int) -> RunState:
-    """Return what a run that is over came to, looking at all of its tasks."""
+def run_state(phase: RunState, *, has_failed: bool) -> RunState:
+    """Return what a run that is over came to, by the phase its last stage ended in.
+
+    `has_failed` looks at all of its tasks, in whatever stage: whether an owner or a step failed,
+    or was blocked by what did.
+    """
     if phase is RunState.CANCELLING:
         return RunState.CANCELLED
     if phase not in _AT_WORK:
         return RunState.FAILED
-    has_failed = failed_owners or any(count.failed or count.blocked for count in counts)
     return RunState.SUCCEEDED_WITH_FAILURES if has_failed else RunState.SUCCEEDED

@@ -84,7 +84,9 @@ def _let_fall(state: State, deadline: tuple[float, int, str, Hashable], out: lis
 
 def _time_out(state: State, number: object, out: list[Command]) -> None:
     assignment = state.assignments.pop(number)  # type: ignore[call-overload]
-    out.append(Stop(assignment.number))
+    longest = state.task(assignment.task).attempt_timeout
+    is_late = longest is not None and assignment.opened_at + longest <= state.now
+    out.append(Stop(assignment.number, is_late))
     state.stopped[assignment.number] = assignment.task
     give_back(state, assignment)
     run_out(state, assignment, out)

@@ -122,6 +122,16 @@ class Files:
         while page := tuple(islice(files, PAGE)):
             yield page
 
+    def why_not(self, key: str) -> str | None:
+        """Return in words why a key is not listed, as what follows "it"; None where it is.
+
+        Raises `OSError` and `SourceError` where that cannot be looked at.
+        """
+        from ragflow.sources.files.absence import why_not_listed
+
+        walk = Walk(self._root, self._selection, self._clock)
+        return why_not_listed(self._root, self._selection, walk, key)
+
     def load(self, key: str, token: bytes) -> Loaded:
         """Return the file as it is now, read whole and not while it changed.
 

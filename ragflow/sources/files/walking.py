@@ -83,6 +83,10 @@ class Walk:
                 hint="run again",
             )
 
+    def leaves_out(self, path: bytes) -> bool:
+        """Tell whether a path is one of those that the source was told to leave out."""
+        return path in self._left_out
+
     def _below(self, folder: Folder | None) -> Iterator[Listed]:
         # A list of open folders and no recursion: folders may be nested deeper than calls.
         way = [folder] if folder is not None else []
@@ -124,7 +128,7 @@ class Walk:
             return None
         ignoring = folder.ignoring
         if ignores:
-            ignoring = Ignoring(self._patterns(path), len(text_of(path)), ignoring)
+            ignoring = Ignoring(self.patterns(path), len(text_of(path)), ignoring)
         return Folder(path, folder.key + spell(name), ignoring, iter(names))
 
     def _names(self, path: bytes) -> tuple[list[bytes], bool]:
@@ -215,7 +219,11 @@ class Walk:
         reason = ("too_large", too_large(size, selection.max_bytes))
         return Listed(key, token + b"too_large", metadata, size, reason)
 
-    def _patterns(self, path: bytes) -> Patterns:
+    def patterns(self, path: bytes) -> Patterns:
+        """Return what the ignore file of a folder says; `path` ends with a slash, or is empty.
+
+        Raises `SourceError` where it cannot be read.
+        """
         name = path + IGNORE_FILE
         symlinks: Symlinks = "follow" if self._follows else "files"
         try:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -53,6 +54,21 @@ class FolderArtifacts:
         with suppress(OSError):
             path.unlink()
         return None
+
+    def has(self, digest: bytes) -> bool:
+        """Tell whether it is there; not whether it is whole."""
+        return self._path(digest).is_file()
+
+    def all(self) -> Iterator[tuple[bytes, int]]:
+        """Yield the digest and the size of each."""
+        for path in sorted(self._folder.glob("[0-9a-f][0-9a-f]/*")):
+            with suppress(ValueError, OSError):  # being written, or removed meanwhile
+                yield bytes.fromhex(path.parent.name + path.name), path.stat().st_size
+
+    def remove(self, digest: bytes) -> None:
+        """Remove one; nothing happens where it is not there."""
+        with suppress(OSError):
+            self._path(digest).unlink()
 
     def _path(self, digest: bytes) -> Path:
         name = digest.hex()

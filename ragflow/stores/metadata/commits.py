@@ -18,6 +18,9 @@ from ragflow.stores.metadata.encoding import (
     pack_row_id,
     to_microseconds,
 )
+from ragflow.stores.metadata.members import write_members
+from ragflow.stores.metadata.reaching import Reaching
+from ragflow.stores.metadata.reasons import CAUSE_NUMBERS, DEPART, WRITE, reason_row
 
 _SERVED = (OwnerState.SUCCEEDED, OwnerState.SKIPPED)
 
@@ -73,12 +76,15 @@ _ORDER = (
     _HOLD,
     _RAISE,
     _BURY,
+    WRITE,
 )
 _REMOVE = (
     "DELETE FROM held WHERE owner = ?",
     "DELETE FROM done WHERE owner = ?",
     "DELETE FROM dead_letter WHERE owner = ?",
     "DELETE FROM member WHERE owner = ?",
+    "DELETE FROM member WHERE member = ?",
+    "DELETE FROM reason WHERE owner = ?",
     "DELETE FROM seen WHERE owner = ?",
 )
 
@@ -101,6 +107,7 @@ class PortionCommit:
         self._failed: dict[tuple[int, int], Entry] = {}
         #: And of each that was served, if it failed before: source and key.
         self._served: dict[tuple[int, int], OwnerCommit] = {}
+        self._reaching = Reaching(now)
 
     def write(
         self,
@@ -124,6 +131,8 @@ class PortionCommit:
         for statement in _ORDER:
             if self._rows[statement]:
                 connection.exec_driver_sql(statement, self._rows[statement])
+        write_members(connection, self._definitions, self._instance, owners)
+        self._reaching.write(connection)
         self._remove(connection, removals)
 
     def _gather(self, connection: Connection, name: str, commits: dict[str, OwnerCommit]) -> None:
@@ -145,12 +154,16 @@ WHERE source = ? AND key IN (*)"
             else:
                 owner = before[0]
                 self._see_again(commit, before)
+            self._reaching.take(owner, source, commit)
             for end in commit.ends:
                 number = numbers.get(end.definition)
                 if number is None:
                     number = self._definitions.add(connection, end.definition)
                     numbers[end.definition] = number
                 self._end(owner, commit, end, number)
+            told = reason_row(connection, self._definitions, owner, self._run, commit)
+            if told is not None:
+                self._rows[WRITE].append(told)
 
     def _see(self, owner: int, source: int, commit: OwnerCommit) -> None:
         token = commit.token if _may_keep_token(commit) else b""
@@ -230,14 +243,19 @@ WHERE source = ? AND key IN (*)"
             owner: (source, key)
             for owner, source, key in fetch_among(connection, statement, numbers)
         }
-        gone: list[tuple[int]] = []
+        gone: dict[int, tuple[int, str]] = {}
+        told: list[tuple[Any, ...]] = []
         for removal in removals:
             source = self._definitions.find_source(connection, self._instance.id, removal.source)
             if found.get(removal.owner) == (source, removal.key):
-                gone.append((removal.owner,))
+                gone[removal.owner] = found[removal.owner]
+                why = (CAUSE_NUMBERS[removal.cause], removal.moved_to)
+                told.append((source, removal.key, self._run, *why))
         if gone:
+            connection.exec_driver_sql(DEPART, told)
+            self._reaching.remove(connection, gone)
             for statement in _REMOVE:
-                connection.exec_driver_sql(statement, gone)
+                connection.exec_driver_sql(statement, [(owner,) for owner in gone])
 
 
 def _may_keep_token(commit: OwnerCommit) -> bool:

@@ -7,6 +7,7 @@ from ragflow.stores.metadata.connections import fetch
 
 _DEFINITION = 0
 _TASK = 1
+_BECAUSE = 2
 
 
 class Definitions:
@@ -32,6 +33,10 @@ class Definitions:
     def add_task(self, connection: Connection, name: str) -> int:
         """Return the number of a task's name, giving it one; needs a transaction."""
         return self._add(connection, _TASK, name.encode())
+
+    def add_because(self, connection: Connection, content: bytes) -> int:
+        """Return the number of what a reason says beside its cause; needs a transaction."""
+        return self._add(connection, _BECAUSE, content)
 
     def content(self, connection: Connection, number: int) -> Fingerprint:
         """Return the definition of this number."""

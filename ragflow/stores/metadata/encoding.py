@@ -99,3 +99,8 @@ def to_microseconds(instant: datetime) -> int:
 def from_microseconds(number: int) -> datetime:
     """Return the instant of so many microseconds since 1970."""
     return _EPOCH + number * _MICROSECOND
+
+
+def day_of(instant: datetime) -> int:
+    """Return how many days of UTC there were since 1970."""
+    return (instant - _EPOCH).days

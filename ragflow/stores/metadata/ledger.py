@@ -16,8 +16,9 @@ from ragflow.core.records import (
     OwnerRemoval,
     OwnerView,
 )
+from ragflow.core.standings import OwnerStanding
 from ragflow.core.states import OwnerState
-from ragflow.stores.metadata import recovery
+from ragflow.stores.metadata import comparison, recovery
 from ragflow.stores.metadata.commits import PortionCommit
 from ragflow.stores.metadata.connections import Connections, fetch, fetch_among
 from ragflow.stores.metadata.definitions import Definitions
@@ -29,6 +30,7 @@ from ragflow.stores.metadata.encoding import (
 )
 from ragflow.stores.metadata.listing import SqliteListing
 from ragflow.stores.metadata.owners import owner_views
+from ragflow.stores.metadata.reaching import let_go_generation
 from ragflow.stores.metadata.writer import Writes
 
 _FORGET = (
@@ -168,6 +170,45 @@ AND EXISTS (SELECT 1 FROM seen WHERE source = c.id) ORDER BY source"
             lambda connection: recovery.distrust(connection, self._definitions, instance)
         )
 
+    def rows(self, generation: int) -> Iterator[tuple[int, HeldRow]]:
+        """Yield (owner, row) of all that is held at a generation, by row id, as it stood at once.
+
+        Memory holds a page of them.
+        """
+        return comparison.held_rows(self._connections, generation)
+
+    def standings(self, generation: int, owners: Sequence[int]) -> dict[int, OwnerStanding]:
+        """Return how these owners stand at a generation, by number; unknown ones are absent."""
+        return comparison.standings(self._connections, self._definitions, generation, owners)
+
+    def find_owners(self, instance: Instance, source: str, keys: Sequence[str]) -> dict[str, int]:
+        """Return the numbers of the owners of these keys that are known, by key."""
+        return comparison.find_owners(self._connections, self._definitions, instance, source, keys)
+
+    def known_sources(self) -> list[tuple[int, str]]:
+        """Return (instance, source) of every source that was ever listed, empty ones too."""
+        return comparison.known_sources(self._connections)
+
+    def unfinished(self, generation: int) -> int:
+        """Return how many portions were announced for a generation and never committed."""
+        return comparison.unfinished(self._connections, generation)
+
+    def restate(self, generation: int, rows: Mapping[int, Sequence[HeldRow]]) -> None:
+        """Write that owners hold these rows, beside those they hold; durable when it returns."""
+
+        def write(connection: Connection) -> None:
+            comparison.restate(connection, generation, rows)
+
+        self._writer.run(write)
+
+    def distrust(self, generation: int, rows: Mapping[int, Sequence[str]]) -> None:
+        """Let the next run make owners anew, and write these of their rows again in any case."""
+
+        def write(connection: Connection) -> None:
+            recovery.distrust_damaged(connection, generation, rows)
+
+        self._writer.run(write)
+
     def locator(self, instance: Instance, source: str) -> Mapping[str, Any] | None:
         """Return where the source looked when it was last listed whole."""
         statement = "SELECT locator FROM source_state WHERE instance = ? AND source = ?"
@@ -204,10 +245,24 @@ WHERE c.instance = ?"
         return count
 
     def forget_generation(self, generation: int) -> None:
-        """Remove done, held, dead letters and intents of a generation that was dropped."""
+        """Remove done, held, dead letters and intents of a generation that was dropped.
+
+        What its owners reached there alone is let go, a portion of them at a time.
+        """
+        after: int | None = 0
+        while after is not None:
+            after = self._let_go_portion(generation, after)
 
         def write(connection: Connection) -> None:
             for statement in _FORGET:
                 connection.exec_driver_sql(statement, (generation,))
 
         self._writer.run(write)
+
+    def _let_go_portion(self, generation: int, after: int) -> int | None:
+        now = self._clock.now()
+
+        def let_go(connection: Connection) -> int | None:
+            return let_go_generation(connection, generation, after=after, now=now)
+
+        return self._writer.run(let_go)

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from ragflow.clock import Clock
+from ragflow.core.items import Fingerprint
 from ragflow.core.records import (
     EndNow,
     EndStanding,
@@ -28,99 +29,22 @@ from ragflow.stores.metadata.encoding import (
     unpack_mapping,
 )
 from ragflow.stores.metadata.faults import in_words_of_ours
+from ragflow.stores.metadata.listing_statements import (
+    ADD,
+    COMPARE,
+    GONE,
+    HAVING,
+    OWNERS,
+    REDONE,
+    STANDINGS,
+    TABLES,
+)
 
 #: Owners that become objects at a time.
 PAGE = 500
 
-#: The tables of one listing, temporary and its connection's alone.
-_TABLES = {
-    "listed": "(key TEXT PRIMARY KEY, token BLOB NOT NULL, metadata BLOB, size INTEGER, \
-skip_reason TEXT, skip_message TEXT) WITHOUT ROWID",
-    "present": "(generation INTEGER PRIMARY KEY, definition INTEGER NOT NULL)",
-    "released": "(requirement TEXT PRIMARY KEY) WITHOUT ROWID",
-    "compared": "(key TEXT PRIMARY KEY, owner INTEGER, change INTEGER NOT NULL) WITHOUT ROWID",
-    "gone": "(key TEXT PRIMARY KEY, owner INTEGER NOT NULL) WITHOUT ROWID",
-}
-_ADD = "INSERT INTO listed VALUES (?, ?, ?, ?, ?, ?)"
-
 _ADDED, _MODIFIED, _STALE, _UNCHANGED, _UNCHANGED_SKIPPED, _UNCHANGED_HELD_BACK = range(6)
 _CHANGES = (Change.ADDED, Change.MODIFIED, Change.STALE) + (Change.UNCHANGED,) * 3
-
-# `good` counts the ends at which nothing is to be done; `skips` and `holds` those that stand
-# so; `waits` those that wait, by the token they were tried with: what could not even be read has
-# no input to tell by. States are those of `encoding.OWNER_STATES`: 0 succeeded, 1 skipped,
-# 2 failed, 3 held back. What failed waits for its instant, what is held back for ever or for
-# that. A definition of 0 is any: the dead letter was discarded, and is not counted. Those of a
-# home of the first version know no token: what could not be read then waits for any but the one
-# that it was served with.
-_COMPARE = """
-INSERT INTO compared (key, owner, change)
-SELECT key, owner,
-  CASE
-    WHEN owner IS NULL OR (tries = 0 AND :ends > 0) THEN 0
-    WHEN is_same AND skip_reason IS NOT NULL AND same_skips = :ends THEN 4
-    WHEN skip_reason IS NULL AND :ends > 0 AND waits = :ends THEN iif(holds > 0, 5, 3)
-    WHEN NOT is_same THEN 1
-    WHEN skip_reason IS NOT NULL OR is_unread THEN 1
-    WHEN good < :ends THEN 2
-    WHEN holds > 0 THEN 5
-    WHEN skips > 0 THEN 4
-    ELSE 3
-  END
-FROM (
-  SELECT l.key AS key, l.skip_reason AS skip_reason, s.owner AS owner,
-    s.token = l.token AS is_same, s.input IS NULL AS is_unread,
-    count(d.owner) AS tries,
-    total(d.state = 1 AND d.reason = l.skip_reason) AS same_skips,
-    total(CASE
-      WHEN d.requirement IS NOT NULL
-        AND d.requirement IN (SELECT requirement FROM released) THEN 0
-      WHEN d.state <= 1 THEN d.served_definition = p.definition
-        AND coalesce(d.served_input, s.input) = s.input
-      ELSE d.tried_definition IN (p.definition, 0) AND d.tried_input = s.input
-        AND coalesce(b.not_before, iif(d.state = 3, :now + 1, 0)) > :now
-    END) AS good,
-    total(CASE
-      WHEN d.requirement IS NOT NULL
-        AND d.requirement IN (SELECT requirement FROM released) THEN 0
-      WHEN b.token IS NULL AND d.tried_definition = 0
-        THEN d.tried_input IS NULL AND s.token <> l.token
-      ELSE d.tried_definition IN (p.definition, 0) AND b.token = l.token
-        AND coalesce(b.not_before, iif(d.state = 3, :now + 1, 0)) > :now
-    END) AS waits,
-    total(d.state = 1) AS skips,
-    total(d.state > 1 AND d.tried_definition <> 0) AS holds
-  FROM listed AS l
-  LEFT JOIN main.seen AS s ON s.source = :source AND s.key = l.key
-  LEFT JOIN present AS p ON s.owner IS NOT NULL
-  LEFT JOIN main.done AS d ON d.owner = s.owner AND d.generation = p.generation
-  LEFT JOIN main.dead_letter AS b
-    ON d.state > 1 AND b.owner = d.owner AND b.generation = d.generation
-  GROUP BY l.key
-)
-"""
-
-_GONE = """
-INSERT INTO gone (key, owner)
-SELECT s.key, s.owner FROM main.seen AS s
-WHERE s.source = ? AND NOT EXISTS (SELECT 1 FROM listed AS l WHERE l.key = s.key)
-"""
-
-_PAGE = """
-SELECT c.key, c.owner, c.change, l.token, l.metadata, l.size, l.skip_reason, l.skip_message,
-  s.token, s.content, s.metadata
-FROM compared AS c CROSS JOIN listed AS l ON l.key = c.key
-LEFT JOIN main.seen AS s ON s.owner = c.owner
-WHERE c.key {operator} ? AND c.change BETWEEN ? AND ? ORDER BY c.key LIMIT ?
-"""
-
-_STANDINGS = """
-SELECT d.owner, d.generation, d.state, d.served_definition, coalesce(d.served_input, s.input),
-  d.tried_definition, d.tried_input, b.tries, b.not_before
-FROM main.done AS d JOIN main.seen AS s ON s.owner = d.owner
-LEFT JOIN main.dead_letter AS b ON b.owner = d.owner AND b.generation = d.generation
-WHERE d.generation IN (SELECT generation FROM present) AND d.owner IN (*)
-"""
 
 
 class SqliteListing:
@@ -157,7 +81,7 @@ class SqliteListing:
     def _set_up(
         self, connection: Connection, ends: Sequence[EndNow], released: Sequence[str]
     ) -> None:
-        for name, columns in _TABLES.items():
+        for name, columns in TABLES.items():
             # The connection may have been another listing's that was not closed.
             connection.exec_driver_sql(f"DROP TABLE IF EXISTS temp.{name}")
             connection.exec_driver_sql(f"CREATE TEMP TABLE {name} {columns}")
@@ -205,7 +129,7 @@ class SqliteListing:
             self._counts = None
             try:
                 with transaction(connection):
-                    connection.exec_driver_sql(_ADD, rows)
+                    connection.exec_driver_sql(ADD, rows)
             except IntegrityError:
                 raise self._twice(connection, page) from None
 
@@ -246,7 +170,7 @@ class SqliteListing:
         connection.exec_driver_sql("DELETE FROM compared")
         connection.exec_driver_sql("DELETE FROM gone")
         now = to_microseconds(self._clock.now())
-        connection.exec_driver_sql(_COMPARE, {"ends": self._ends, "source": source, "now": now})
+        connection.exec_driver_sql(COMPARE, {"ends": self._ends, "source": source, "now": now})
         counts = dict.fromkeys(range(6), 0)
         matched = 0
         statement = "SELECT change, count(*), count(owner) FROM compared GROUP BY change"
@@ -254,7 +178,7 @@ class SqliteListing:
             counts[change] = count
             matched += owners
         if self._count_known(connection) > matched:
-            connection.exec_driver_sql(_GONE, (source,))
+            connection.exec_driver_sql(GONE, (source,))
         gone = fetch(connection, "SELECT count(*) FROM gone")[0][0]
         return {
             "listed": sum(counts.values()),
@@ -275,13 +199,41 @@ class SqliteListing:
         """Yield every owner with nothing to do, by key."""
         return self._pages(_UNCHANGED, _UNCHANGED_HELD_BACK)
 
+    def find(self, key: str) -> OwnerChange | None:
+        """Return how one owner that is listed stands, one with nothing to do too."""
+        self._compare()
+        with self._lock, in_words_of_ours(self._connections.database):
+            connection = self._open()
+            page = OWNERS.format(operator="=")
+            rows = fetch(connection, page, (key, _ADDED, _UNCHANGED_HELD_BACK, 1))
+            ends = self._standings(connection, [row[1] for row in rows if row[1] is not None])
+        return _change(rows[0], ends.get(rows[0][1], {})) if rows else None
+
+    def standing(self, contents: Sequence[Fingerprint]) -> set[Fingerprint]:
+        """Return which of these contents owners with nothing to do have."""
+        self._compare()
+        with self._lock, in_words_of_ours(self._connections.database):
+            return {row[0] for row in fetch_among(self._open(), HAVING, contents)}
+
+    def redone(self) -> dict[tuple[int, Fingerprint], int]:
+        """Return how many stale owners are served by another definition: by generation and it."""
+        self._compare()
+        with self._lock, in_words_of_ours(self._connections.database):
+            connection = self._open()
+            found = {}
+            for generation, number, count in fetch(connection, REDONE):
+                before = self._definition(connection, number)
+                if before is not None:
+                    found[generation, before] = count
+            return found
+
     def _pages(self, first: int, last: int) -> Iterator[OwnerChange]:
         self._compare()
         after, operator = "", ">="
         while True:
             with self._lock, in_words_of_ours(self._connections.database):
                 connection = self._open()
-                page = _PAGE.format(operator=operator)
+                page = OWNERS.format(operator=operator)
                 rows = fetch(connection, page, (after, first, last, PAGE))
                 ends = self._standings(connection, [row[1] for row in rows if row[1] is not None])
             for row in rows:
@@ -296,13 +248,14 @@ class SqliteListing:
         if not owners or not self._ends:
             return {}
         standings: dict[int, dict[int, EndStanding]] = {}
-        for owner, generation, *row in fetch_among(connection, _STANDINGS, owners):
+        for owner, generation, *row in fetch_among(connection, STANDINGS, owners):
             standing = self._standing(connection, generation, row)
             standings.setdefault(owner, {})[generation] = standing
         return standings
 
     def _standing(self, connection: Connection, generation: int, row: Sequence[Any]) -> EndStanding:
-        number, served, served_input, tried, tried_input, tries, not_before = row
+        number, served, served_input, tried, tried_input, *told = row
+        tries, not_before, reason, requirement = told
         state = OWNER_STATES[number]
         served_input = (served_input or None) if served is not None else None
         if state in (OwnerState.SUCCEEDED, OwnerState.SKIPPED):
@@ -317,6 +270,8 @@ class SqliteListing:
             tries=tries or 0,
             not_before=None if not_before is None else from_microseconds(not_before),
             is_discarded=tried == 0,
+            reason=reason,
+            requirement=requirement,
         )
 
     def _definition(self, connection: Connection, number: int | None) -> bytes | None:

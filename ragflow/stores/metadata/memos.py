@@ -1,74 +1,45 @@
 """Has this call been computed before?"""
 
 import threading
-import zlib
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from ragflow.clock import Clock
 from ragflow.core.items import Fingerprint
 from ragflow.interfaces.orchestration import ArtifactStore
-from ragflow.stores.metadata.connections import Connections, driver, fetch_among
+from ragflow.stores.metadata.connections import Connections, driver, fetch, fetch_among
 from ragflow.stores.metadata.definitions import Definitions
-from ragflow.stores.metadata.encoding import to_microseconds
+from ragflow.stores.metadata.encoding import day_of
+from ragflow.stores.metadata.memo_values import (
+    ARTIFACT,
+    DELTA,
+    KEY,
+    PACKED_ARTIFACT,
+    decode,
+    encode,
+    encode_beside,
+    is_comparable,
+)
 from ragflow.stores.metadata.writer import Writer
 
-#: Bytes below which packing saves less than it takes.
-WORTH_PACKING = 512
-#: Bytes above which a value lies beside the database.
-INLINE = 32 * 1024
+#: Days after which a memo that is used is told that it was; more often would only cost.
+RENEWED_AFTER = 7
 
-_PLAIN, _PACKED, _ARTIFACT, _PACKED_ARTIFACT = range(4)
-_DAY = timedelta(days=1) // timedelta(microseconds=1)
-_CHECKSUM = 4
-
-_PUT = "INSERT INTO memo (key, encoding, task, day, value) VALUES (?, ?, ?, ?, ?) \
-ON CONFLICT (key) DO UPDATE SET encoding = excluded.encoding, task = excluded.task, \
-day = excluded.day, value = excluded.value"
+_GET = "SELECT m.key, m.encoding, m.day, v.value FROM memo AS m \
+JOIN memo_value AS v ON v.id = m.id WHERE m.key IN (*)"
+_THERE = "SELECT id FROM memo WHERE key IN (*)"
+_DROP_VALUE = "DELETE FROM memo_value WHERE id = ?"
+_PUT_VALUE = "INSERT INTO memo_value (id, value) VALUES (?, ?)"
+_PUT = "INSERT INTO memo (key, id, encoding, task, day, size) VALUES (?, ?, ?, ?, ?, ?) \
+ON CONFLICT (key) DO UPDATE SET id = excluded.id, encoding = excluded.encoding, \
+task = excluded.task, day = excluded.day, size = excluded.size"
+_RENEW = "UPDATE memo SET day = max(day, ?) WHERE key = ?"
 
 #: What one transaction takes at most, so that nobody waits long behind it.
 PORTION_MEMOS = 1000
 PORTION_BYTES = 8 * 1024 * 1024
-
-
-def encode(value: bytes, artifacts: ArtifactStore | None) -> tuple[int, bytes]:
-    """Return how a value is kept and as which bytes; large ones go to the artifacts."""
-    packed = zlib.compress(value) if _is_worth_packing(value) else value
-    is_packed = len(packed) < len(value)
-    kept = packed if is_packed else value
-    if artifacts is not None and len(kept) > INLINE:
-        return (_PACKED_ARTIFACT if is_packed else _ARTIFACT), artifacts.put(kept)
-    if is_packed:
-        return _PACKED, kept
-    return _PLAIN, kept + zlib.crc32(kept).to_bytes(_CHECKSUM, "big")
-
-
-def _is_worth_packing(value: bytes) -> bool:
-    # Vectors and images hold most bytes there are, text never does; to find that packing
-    # saves nothing takes ten times as long as to count.
-    return len(value) > WORTH_PACKING and len(set(value[:WORTH_PACKING])) < 160
-
-
-def decode(encoding: int, data: bytes, artifacts: ArtifactStore | None) -> bytes | None:
-    """Return the value, None where it is damaged or its artifact is gone."""
-    if encoding in (_ARTIFACT, _PACKED_ARTIFACT):
-        kept = None if artifacts is None else artifacts.get(data)
-        if kept is None or encoding == _ARTIFACT:
-            return kept
-        return _unpacked(kept)
-    if encoding == _PACKED:
-        return _unpacked(data)
-    value, checksum = data[:-_CHECKSUM], data[-_CHECKSUM:]
-    return value if zlib.crc32(value).to_bytes(_CHECKSUM, "big") == checksum else None
-
-
-def _unpacked(data: bytes) -> bytes | None:
-    try:
-        return zlib.decompress(data)
-    except zlib.error:
-        return None
 
 
 class SqliteMemos:
@@ -95,33 +66,65 @@ class SqliteMemos:
         #: What is not committed, oldest first; the last may still grow.
         self._portions: list[_Portion] = []
 
-    def put(self, key: Fingerprint, value: bytes, *, task: str) -> None:
-        """Remember; returns at once, durable with the next group commit."""
+    def put(
+        self, key: Fingerprint, value: bytes, *, task: str, base: Fingerprint | None = None
+    ) -> None:
+        """Remember; returns at once, durable with the next group commit.
+
+        `base` is the memo that the value was made of: a value that repeats it is kept as what
+        differs, and is remembered only while that is.
+        """
         with self._lock:
             last = self._portions[-1] if self._portions else None
-            if last is not None and last.take(key, value, task):
+            if last is not None and last.take(key, _Value(value, task, base)):
                 return
             portion = _Portion(self)
-            portion.take(key, value, task)
+            portion.take(key, _Value(value, task, base))
             self._portions.append(portion)
         self._writer.post(portion)
 
     def get_many(self, keys: Sequence[Fingerprint]) -> dict[Fingerprint, bytes]:
         """Return what is remembered of these calls; what was put is seen at once.
 
-        A value that is damaged, or lies in an artifact that is gone, is not remembered.
+        A value that is damaged, or lies in an artifact that is gone, or differs from one that
+        is not remembered, is not remembered.
         """
         found = self._uncommitted(keys)
         missing = [key for key in keys if key not in found]
         if not missing:
             return found
-        statement = "SELECT key, encoding, value FROM memo WHERE key IN (*)"
         with self._connections.reading() as connection:
-            for key, encoding, data in fetch_among(connection, statement, missing):
-                value = decode(encoding, data, self._artifacts)
-                if value is not None:
-                    found[key] = value
+            kept = list(fetch_among(connection, _GET, missing))
+        today = self.today()
+        aged = []
+        bases = self._bases(data[:KEY] for _, encoding, _, data in kept if encoding == DELTA)
+        for key, encoding, day, data in kept:
+            value = decode(encoding, data, self._artifacts, bases.get)
+            if value is not None:
+                found[key] = value
+                if day <= today - RENEWED_AFTER:
+                    aged.append(key)
+        if aged and not self._connections.read_only:
+            self._renew(aged, today)
         return found
+
+    def _bases(self, keys: Iterable[Fingerprint]) -> dict[Fingerprint, bytes]:
+        # A value differs from one that was put before it, so this comes to an end.
+        wanted = list(dict.fromkeys(keys))
+        return self.get_many(wanted) if wanted else {}
+
+    def _renew(self, keys: Sequence[Fingerprint], today: int) -> None:
+        """Say that memos were used, lest they are forgotten meanwhile."""
+        values = [(today, key) for key in keys]
+
+        def write(connection: Connection) -> None:
+            driver(connection).executemany(_RENEW, values)
+
+        self._writer.later(write)
+
+    def today(self) -> int:
+        """Return the number of the day that memos are told they were put on."""
+        return day_of(self._clock.now())
 
     def _uncommitted(self, keys: Sequence[Fingerprint]) -> dict[Fingerprint, bytes]:
         # Looked at before the database: what leaves here has been committed there.
@@ -129,7 +132,7 @@ class SqliteMemos:
         with self._lock:
             for portion in self._portions:
                 values = portion.values
-                found.update({key: values[key][0] for key in keys if key in values})
+                found.update({key: values[key].data for key in keys if key in values})
         return found
 
     def seal(self, portion: "_Portion") -> None:
@@ -139,21 +142,45 @@ class SqliteMemos:
 
     def rows(self, values: "_Values") -> list["_Row"]:
         """Return key, encoding, task, day and bytes of each; large values become artifacts."""
-        day = to_microseconds(self._clock.now()) // _DAY
+        day = self.today()
+        bases = self._bases(
+            each.base for each in values.values() if each.base and is_comparable(each.data)
+        )
         rows = []
-        for key, (value, task) in values.items():
-            encoding, data = encode(value, self._artifacts)
+        for key, (value, task, base) in values.items():
+            kept = None
+            if base in bases and base != key:
+                kept = encode_beside(base, bases[base], value)
+            encoding, data = kept or encode(value, self._artifacts)
             rows.append((key, encoding, task, day, data))
         return rows
 
-    def write(self, connection: Connection, rows: Sequence["_Row"]) -> None:
-        """Write these rows inside the transaction that is open."""
+    def write(self, connection: Connection, rows: Sequence["_Row"], values: "_Values") -> None:
+        """Write these rows, made of these values, inside the transaction that is open."""
+        self._put_again(rows, values)
         names = {task for _, _, task, _, _ in rows}
         tasks = {name: self._definitions.add_task(connection, name) for name in names}
-        driver(connection).executemany(
+        there = list(fetch_among(connection, _THERE, [row[0] for row in rows]))
+        bare = driver(connection)
+        bare.executemany(_DROP_VALUE, there)
+        first = fetch(connection, "SELECT coalesce(max(id), 0) + 1 FROM memo_value")[0][0]
+        numbered = list(enumerate(rows, first))
+        bare.executemany(_PUT_VALUE, [(number, data) for number, (*_, data) in numbered])
+        bare.executemany(
             _PUT,
-            [(key, encoding, tasks[task], day, data) for key, encoding, task, day, data in rows],
+            [
+                (key, number, encoding, tasks[task], day, len(data))
+                for number, (key, encoding, task, day, data) in numbered
+            ],
         )
+
+    def _put_again(self, rows: Sequence["_Row"], values: "_Values") -> None:
+        """Put artifacts that somebody removed since, seeing that no memo referred to them."""
+        for key, encoding, _, _, digest in rows:
+            if encoding not in (ARTIFACT, PACKED_ARTIFACT) or self._artifacts is None:
+                continue
+            if not self._artifacts.has(digest):
+                encode(values[key].data, self._artifacts)
 
     def let_go(self, portion: "_Portion") -> None:
         """Forget a portion that is committed."""
@@ -161,8 +188,15 @@ class SqliteMemos:
             self._portions.remove(portion)
 
 
-#: Value and task by key.
-_Values = dict[Fingerprint, tuple[bytes, str]]
+class _Value(NamedTuple):
+    """What is to be remembered of a call."""
+
+    data: bytes
+    task: str
+    base: Fingerprint | None
+
+
+_Values = dict[Fingerprint, _Value]
 #: Key, encoding, task, day, bytes.
 _Row = tuple[Fingerprint, int, str, int, bytes]
 
@@ -177,12 +211,12 @@ class _Portion:
         self._size = 0
         self._rows: list[_Row] | None = None
 
-    def take(self, key: Fingerprint, value: bytes, task: str) -> bool:
+    def take(self, key: Fingerprint, value: _Value) -> bool:
         """Add a memo, unless the portion is full or on its way."""
         if not self.is_open or len(self.values) >= PORTION_MEMOS or self._size > PORTION_BYTES:
             return False
-        self.values[key] = (value, task)
-        self._size += len(value)
+        self.values[key] = value
+        self._size += len(value.data)
         return True
 
     def prepare(self) -> None:
@@ -193,7 +227,7 @@ class _Portion:
 
     def write(self, connection: Connection) -> None:
         """Write them."""
-        self._memos.write(connection, self._rows or [])
+        self._memos.write(connection, self._rows or [], self.values)
 
     def written(self) -> None:
         """Forget them: they are committed."""

@@ -14,9 +14,10 @@ _DISTRUST = "INSERT INTO held (owner, generation, row, value, payload) \
 VALUES (?, ?, ?, x'', x'') ON CONFLICT (owner, generation, row) \
 DO UPDATE SET value = x'', payload = x''"
 _UNSERVE = "UPDATE done SET state = 2, served_definition = NULL, served_input = NULL, \
-served_content = NULL, tried_definition = NULL, tried_input = NULL, reason = 'interrupted', \
-message = 'a run was cut off while it wrote the rows', requirement = NULL \
-WHERE owner = ? AND generation = ?"
+served_content = NULL, tried_definition = NULL, tried_input = NULL, reason = ?, \
+message = ?, requirement = NULL WHERE owner = ? AND generation = ?"
+_CUT_OFF = ("interrupted", "a run was cut off while it wrote the rows")
+_DAMAGED = ("damaged", "its rows were damaged, and nothing remembered says what they were")
 
 
 def pack_intents(intents: Sequence[Intent]) -> dict[int, bytes]:
@@ -83,7 +84,27 @@ def _distrust_rows(
     if places:
         connection.exec_driver_sql(_DISTRUST, places)
         owners = sorted({owner for owner, _, _ in places})
-        connection.exec_driver_sql(_UNSERVE, [(owner, generation) for owner in owners])
+        _unserve(connection, generation, owners, _CUT_OFF)
+
+
+def _unserve(
+    connection: Connection, generation: int, owners: Iterable[int], why: tuple[str, str]
+) -> None:
+    values = [(*why, owner, generation) for owner in owners]
+    if values:
+        connection.exec_driver_sql(_UNSERVE, values)
+
+
+def distrust_damaged(
+    connection: Connection, generation: int, rows: Mapping[int, Sequence[str]]
+) -> None:
+    """Let owners be neither served nor tried, and hold these of their rows as unknown ones."""
+    places = [
+        (owner, generation, pack_row_id(row)) for owner, damaged in rows.items() for row in damaged
+    ]
+    if places:
+        connection.exec_driver_sql(_DISTRUST, places)
+    _unserve(connection, generation, rows, _DAMAGED)
 
 
 def _owner(

@@ -17,8 +17,11 @@ from ragflow.interfaces.durability import (
     DeadLetters,
     Leases,
     Logs,
+    Wanted,
 )
 from ragflow.interfaces.orchestration import ArtifactStore, Generations, Ledger, Memos, Runs
+from ragflow.interfaces.reasons import Reasons, Recipes
+from ragflow.interfaces.retention import Forgetting, Retention
 from ragflow.stores.metadata.assignments import SqliteAssignments
 from ragflow.stores.metadata.audit import SqliteAudit
 from ragflow.stores.metadata.connections import Connections
@@ -26,6 +29,7 @@ from ragflow.stores.metadata.controls import SqliteControls
 from ragflow.stores.metadata.dead_letters import SqliteDeadLetters
 from ragflow.stores.metadata.definitions import Definitions
 from ragflow.stores.metadata.fences import FencedWriter
+from ragflow.stores.metadata.forgetting import SqliteForgetting
 from ragflow.stores.metadata.generations import SqliteGenerations
 from ragflow.stores.metadata.holds import Holds
 from ragflow.stores.metadata.instances import Instances
@@ -33,8 +37,12 @@ from ragflow.stores.metadata.leases import SqliteLeases
 from ragflow.stores.metadata.ledger import SqliteLedger
 from ragflow.stores.metadata.logs import SqliteLogs
 from ragflow.stores.metadata.memos import SqliteMemos
+from ragflow.stores.metadata.reasons import SqliteReasons
+from ragflow.stores.metadata.recipes import SqliteRecipes
+from ragflow.stores.metadata.retention import SqliteRetention
 from ragflow.stores.metadata.runs import SqliteRuns
 from ragflow.stores.metadata.schema import is_current, make_current
+from ragflow.stores.metadata.wanted import SqliteWanted
 from ragflow.stores.metadata.writer import Writer, Writes
 
 #: Name of the database in its home.
@@ -63,9 +71,10 @@ class SqliteMetadataStore:
         self._definitions = Definitions()
         self._writer = Writer(connections)
         self._instances = Instances(connections, self._writer, clock)
-        self.memos: Memos = SqliteMemos(
-            connections, self._writer, self._definitions, clock, artifacts
-        )
+        memos = SqliteMemos(connections, self._writer, self._definitions, clock, artifacts)
+        self.memos: Memos = memos
+        self.forgetting: Forgetting = SqliteForgetting(connections, self._writer, memos)
+        self.retention: Retention = SqliteRetention(connections, self._writer, clock, artifacts)
         self._leases = SqliteLeases(connections, self._writer, holds, clock)
         self.leases: Leases = self._leases
         self._open(self._writer)
@@ -78,8 +87,11 @@ class SqliteMetadataStore:
         self.assignments: Assignments = SqliteAssignments(connections, writer, clock)
         self.dead_letters: DeadLetters = SqliteDeadLetters(connections, writer, clock)
         self.controls: Controls = SqliteControls(connections, writer, clock)
+        self.wanted: Wanted = SqliteWanted(connections, writer, clock)
         self.audit: Audit = SqliteAudit(connections, writer, clock)
         self.logs: Logs = SqliteLogs(connections, writer)
+        self.reasons: Reasons = SqliteReasons(connections, writer, self._definitions)
+        self.recipes: Recipes = SqliteRecipes(connections, writer, self._definitions)
 
     def instance(self, name: str, pipeline: str, scope: Mapping[str, Any]) -> Instance:
         """Return the instance of this name and scope, adding it when it is new."""

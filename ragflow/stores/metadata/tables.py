@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 #: Revisions of the schema, oldest first; the last is the one this code works with.
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 
 schema = MetaData()
 
@@ -57,7 +57,8 @@ generation = Table(
     sqlite_autoincrement=True,
 )
 
-#: Interned: the fingerprint of an end's definition (kind 0) or the name of a task (kind 1).
+#: Interned: the fingerprint of an end's definition (kind 0), the name of a task (kind 1), or
+#: msgpack of what a reason says beside its cause (kind 2).
 definition = Table(
     "definition",
     schema,
@@ -155,16 +156,49 @@ intent = Table(
     Column("created_at", BigInteger, nullable=False),
 )
 
+#: What is remembered of calls, apart from the values: small, so that it is looked through often.
 memo = Table(
     "memo",
     schema,
-    Column("id", Integer, primary_key=True),
-    Column("key", LargeBinary, nullable=False, unique=True),
-    #: 0 as it is and a checksum, 1 zlib, 2 digest of an artifact, 3 the same of zlib.
+    Column("key", LargeBinary, primary_key=True),
+    Column("id", Integer, nullable=False),
+    #: As which bytes the value is kept; see `memo_values`.
     Column("encoding", SmallInteger, nullable=False),
     Column("task", Integer, nullable=False),
+    #: When it was put, last of use, or let go by the last owner that was known to need it.
     Column("day", Integer, nullable=False),
+    #: Bytes of what is kept.
+    Column("size", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: By the number of their memo; appended, so that pages are full whatever the keys.
+memo_value = Table(
+    "memo_value",
+    schema,
+    Column("id", Integer, primary_key=True),
     Column("value", LargeBinary, nullable=False),
+)
+
+#: The calls that lead to what an owner has at a generation: their keys' first bytes, one after
+#: the other, in order. Generation 0 is where they lead to a group.
+reach = Table(
+    "reach",
+    schema,
+    Column("owner", Integer, primary_key=True, autoincrement=False),
+    Column("generation", Integer, primary_key=True, autoincrement=False),
+    Column("calls", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: Calls that an owner of this key was made of before, while they are remembered.
+former = Table(
+    "former",
+    schema,
+    Column("source", Integer, primary_key=True, autoincrement=False),
+    Column("key", Text, primary_key=True),
+    Column("calls", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 #: What workers hold: one hop of one owner, or one batch of parts.
@@ -252,6 +286,17 @@ control = Table(
     Column("actor", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
     Index("control_run", "run"),
+)
+
+#: Keys that other processes ask a run to serve before all others, and what became of each.
+wanted = Table(
+    "wanted",
+    schema,
+    Column("id", Integer, primary_key=True),
+    Column("run", Integer, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("answer", Text),
+    Index("wanted_run", "run"),
 )
 
 attempt = Table(

@@ -269,6 +269,8 @@ class Writer:
         if self._connection is None:
             self._connection = self._connections.engine.connect()
             self._connection.exec_driver_sql(f"PRAGMA journal_size_limit={LOG_SIZE}")
+            # What is deleted may be somebody's: its bytes go, too.
+            self._connection.exec_driver_sql("PRAGMA main.secure_delete=ON")
         is_for_disk = any(isinstance(write, _Awaited) and write.is_for_disk for write in group)
         synchronous = "FULL" if is_for_disk else "NORMAL"
         if synchronous != self._synchronous:

@@ -11,14 +11,16 @@ from typing import Any
 from ragflow.clock import Clock, SystemClock
 from ragflow.core.commit_points import reached
 from ragflow.errors import UsageError
-from ragflow.interfaces.ingestion import Match, StoredRow
+from ragflow.interfaces.ingestion import Inspected, Match, StoredRow
 from ragflow.stores.vectors.checks import check_dimension, check_place, check_rows, no_place
 from ragflow.stores.vectors.cosine import direction, scores
-from ragflow.stores.vectors.encoding import decode, encode, half_of, is_unicode
+from ragflow.stores.vectors.encoding import decode, encode, half_of, is_readable, is_unicode
 from ragflow.stores.vectors.engine import Collection, Engine
 from ragflow.stores.vectors.filters import BODY, Filter, to_filter
+from ragflow.stores.vectors.inspection import inspected
 from ragflow.stores.vectors.portions import portions, write
 from ragflow.stores.vectors.salvage import recover, tidy
+from ragflow.stores.vectors.scrubbing import scrub
 from ragflow.stores.vectors.sharing import COURTESY, Sharing
 from ragflow.stores.vectors.where import parse
 
@@ -85,6 +87,20 @@ class ChromaStore:
         Outside `writing` it waits its turn like any writer. Nothing is written if a row cannot
         be stored (`UsageError`). Rows that are there as given are not written again.
         """
+        self._write(place, upserts, deletes)
+
+    def rewrite(self, place: str, rows: Sequence[StoredRow]) -> None:
+        """Write rows as `apply` does, and all of each, even where it seems to be there as given."""
+        self._write(place, rows, [], is_anew=True)
+
+    def _write(
+        self,
+        place: str,
+        upserts: Sequence[StoredRow],
+        deletes: Sequence[str],
+        *,
+        is_anew: bool = False,
+    ) -> None:
         with self._reading(None) as engine:
             dimension = _find(engine, place).dimension
         check_rows(upserts, dimension=dimension)
@@ -95,10 +111,18 @@ class ChromaStore:
         with self._turn(f"writing to {place!r}"):
             for portion in portions(bodies.items()):
                 with self._changing("upsert", place) as (engine, collection):
-                    write(engine, collection, dict(portion))
+                    write(engine, collection, dict(portion), is_anew=is_anew)
             for ids in portions(gone):
                 with self._changing("delete", place) as (engine, collection):
                     engine.delete(collection, ids)
+
+    def scrub(self) -> None:
+        """Leave nothing of the text of rows that were deleted in any file."""
+        with self._turn("clearing what was deleted"), self._alone() as engine:
+            del engine
+            with self._change("scrub"):
+                self._engine = None
+                scrub(self._folder)
 
     def query(
         self, place: str, vector: Sequence[float], *, k: int, where: Mapping[str, Any] | None
@@ -116,13 +140,13 @@ class ChromaStore:
             wanted = direction(vector, dimension=collection.dimension)
             limit = k + _MORE
             while True:
-                bodies = _nearest(engine, collection, wanted.tolist(), limit, only)
+                bodies, is_all = _nearest(engine, collection, wanted.tolist(), limit, only)
                 exact = scores(wanted, [half_of(body) for body in bodies.values()])
                 ranked = sorted(
                     (-score, number) for number, score in zip(bodies, exact, strict=True)
                 )
                 # Rows beyond the last one found may tie with it, and come first by their id.
-                if len(ranked) < limit or ranked[k - 1][0] < ranked[-1][0]:
+                if is_all or (len(ranked) >= k and ranked[k - 1][0] < ranked[-1][0]):
                     break
                 limit *= 4
         return [
@@ -150,8 +174,26 @@ class ChromaStore:
                 found |= _bodies(engine, collection, portion)
         return [decode(each, found[each], vectors=True) for each in ids if each in found]
 
+    def dimension(self, place: str) -> int | None:
+        """Return how long the vectors of a place are, None where there is no such place."""
+        with self._reading(None) as engine:
+            there = _places(engine).get(place)
+        return None if there is None else there.dimension
+
+    def inspect(self, place: str) -> Iterator[Inspected]:
+        """Yield what stands at every id, sorted by id, whoever wrote it; read as `rows` reads."""
+        with self._reading(place) as engine:
+            ids = sorted(engine.ids(_find(engine, place)))
+        return self._inspect(place, ids)
+
+    def _inspect(self, place: str, ids: Sequence[str]) -> Iterator[Inspected]:
+        for portion in portions(ids):
+            with self._reading(place) as engine:
+                found = inspected(engine, _find(engine, place), portion)
+            yield from found
+
     def count(self, place: str) -> int:
-        """Return the number of rows."""
+        """Return how many ids are taken, by whomever."""
         with self._reading(place) as engine:
             return engine.count(_find(engine, place))
 
@@ -303,22 +345,31 @@ def _find(engine: Engine, place: str) -> Collection:
 
 
 def _bodies(engine: Engine, collection: Collection, ids: Sequence[str]) -> dict[str, str]:
-    return {each: kept[BODY] for each, kept in engine.metadata(collection, ids).items()}
+    """Return the bodies of these rows, those left out that others wrote or that are damaged."""
+    found = {each: kept.get(BODY) for each, kept in engine.metadata(collection, ids).items()}
+    return _readable(found, collection)
+
+
+def _readable(bodies: Mapping[str, Any], collection: Collection) -> dict[str, str]:
+    dimension = collection.dimension
+    return {each: b for each, b in bodies.items() if is_readable(b, dimension=dimension)}
 
 
 def _nearest(
     engine: Engine, collection: Collection, vector: list[float], limit: int, only: Filter | None
-) -> dict[str, str]:
-    """Return the bodies of the `limit` nearest rows, or of all there are if they are fewer."""
+) -> tuple[dict[str, str], bool]:
+    """Return the bodies of the `limit` nearest rows, and whether they are all there are."""
     found = engine.nearest(collection, vector, limit=limit, only=only)
     bodies = {number: body for number, body, _ in found}
-    if len(bodies) < limit:
-        # An index may not find its way to every row. With so few, it need not.
-        ids = engine.ids(collection, only=only)
-        if len(ids) > len(bodies):
-            for portion in portions(ids):
-                bodies |= _bodies(engine, collection, portion)
-    return bodies
+    if len(bodies) >= limit:
+        return _readable(bodies, collection), False
+    # An index may not find its way to every row. With so few, it need not.
+    ids = engine.ids(collection, only=only)
+    readable = _readable(bodies, collection)
+    if len(ids) > len(bodies):
+        for portion in portions(ids):
+            readable |= _bodies(engine, collection, portion)
+    return readable, True
 
 
 def _is_id(text: str) -> bool:

@@ -40,6 +40,21 @@ def half_of(body: str) -> bytes:
     return b64decode(json.loads(body)["vector"])
 
 
+def is_readable(body: Any, *, dimension: int) -> bool:
+    """Tell whether something is a row as `encode` writes it, with a vector of that length.
+
+    Others may have written to the same database, or have damaged what we wrote.
+    """
+    if not isinstance(body, str):
+        return False
+    try:
+        kept = json.loads(body)
+        is_whole = isinstance(kept["text"], str) and isinstance(kept["payload"], dict)
+        return is_whole and len(b64decode(kept["vector"], validate=True)) == 2 * dimension
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return False
+
+
 def plain(payload: Mapping[str, Any], row_id: str) -> dict[str, Any]:
     """Return the payload as JSON's own types; raise `UsageError` where it has others."""
     found: dict[str, Any] = _plain(payload, f"payload of row {row_id!r}")

@@ -178,8 +178,11 @@ class Engine:
 
     def nearest(
         self, collection: Collection, vector: Sequence[float], *, limit: int, only: Filter | None
-    ) -> list[tuple[str, str, float]]:
-        """Return about the `limit` nearest rows as (id, body, distance), nearest first."""
+    ) -> list[tuple[str, Any, float]]:
+        """Return about the `limit` nearest rows as (id, body, distance), nearest first.
+
+        The body of what others wrote may be anything; None where there is none.
+        """
         with self._asked(f"search {collection.name!r}"):
             found = self._chroma.query(
                 collection_id=collection.id,
@@ -190,7 +193,7 @@ class Engine:
                 include=["metadatas", "distances"],
                 **_WHOSE,
             )
-        bodies = [kept[BODY] for kept in found.metadatas[0]]
+        bodies = [(kept or {}).get(BODY) for kept in found.metadatas[0]]
         return list(zip(found.ids[0], bodies, found.distances[0], strict=True))
 
     def upsert(

@@ -8,7 +8,7 @@ from typing import Any
 
 from ragflow.clock import Clock, SystemClock
 from ragflow.errors import BusyError, UsageError
-from ragflow.interfaces.ingestion import Match, StoredRow
+from ragflow.interfaces.ingestion import Inspected, Match, StoredRow
 from ragflow.stores.vectors.checks import check_dimension, check_place, check_rows, no_place
 from ragflow.stores.vectors.cosine import direction, scores
 from ragflow.stores.vectors.encoding import decode, encode, half_of
@@ -62,6 +62,9 @@ class MemoryStore:
             for gone in deletes:
                 there.bodies.pop(gone, None)
 
+    def scrub(self) -> None:
+        """There is no file."""
+
     def query(
         self, place: str, vector: Sequence[float], *, k: int, where: Mapping[str, Any] | None
     ) -> list[Match]:
@@ -91,8 +94,22 @@ class MemoryStore:
             bodies = self._find(place).bodies
             return [decode(each, bodies[each], vectors=True) for each in ids if each in bodies]
 
+    def dimension(self, place: str) -> int | None:
+        """Return how long the vectors of a place are, None where there is no such place."""
+        with self._open():
+            there = self._places.get(place)
+        return None if there is None else there.dimension
+
+    def inspect(self, place: str) -> Iterator[Inspected]:
+        """Yield what stands at every id, sorted by id; nobody else can write here."""
+        return (Inspected(id=row.id, row=row) for row in self.rows(place, vectors=True))
+
+    def rewrite(self, place: str, rows: Sequence[StoredRow]) -> None:
+        """Write rows as `apply` does."""
+        self.apply(place, rows, [])
+
     def count(self, place: str) -> int:
-        """Return the number of rows."""
+        """Return how many ids are taken, by whomever."""
         with self._open():
             return len(self._find(place).bodies)
 

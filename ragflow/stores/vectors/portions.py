@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, TypeVar
 
-from ragflow.stores.vectors.encoding import half_of
+from ragflow.stores.vectors.encoding import half_of, is_readable
 from ragflow.stores.vectors.engine import Collection, Engine
 from ragflow.stores.vectors.fields import fields
 from ragflow.stores.vectors.filters import BODY, metadata
@@ -31,23 +31,32 @@ def portions(values: Iterable[T]) -> Iterator[list[T]]:
         yield portion
 
 
-def write(engine: Engine, collection: Collection, bodies: Mapping[str, str]) -> None:
-    """Replace rows whole, by id; rows that are there as given are not written."""
+def write(
+    engine: Engine, collection: Collection, bodies: Mapping[str, str], *, is_anew: bool = False
+) -> None:
+    """Replace rows whole, by id; rows that are there as given are written only `is_anew`."""
     before = engine.metadata(collection, list(bodies))
     changed = {
-        number: body for number, body in bodies.items() if before.get(number, {}).get(BODY) != body
+        number: body
+        for number, body in bodies.items()
+        if is_anew or before.get(number, {}).get(BODY) != body
     }
     kept = {number: _kept(body, before.get(number, {})) for number, body in changed.items()}
     halves = {number: half_of(body) for number, body in changed.items()}
     same = {
         number
         for number, half in halves.items()
-        if BODY in before.get(number, {}) and half_of(before[number][BODY]) == half
+        if not is_anew and _has(before.get(number, {}), half, collection.dimension)
     }
     fresh = {number: entries for number, entries in kept.items() if number not in same}
     vectors = [scattered(halves[number], number).tolist() for number in fresh]
     engine.upsert(collection, fresh, vectors)
     engine.update(collection, {number: kept[number] for number in same})
+
+
+def _has(before: Mapping[str, Any], half: bytes, dimension: int) -> bool:
+    body: Any = before.get(BODY)
+    return is_readable(body, dimension=dimension) and half_of(body) == half
 
 
 def _kept(body: str, before: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,20 +16,16 @@ from pathlib import Path
 from typing import IO
 from uuid import UUID, uuid4
 
-import numpy as np
-
 from ragflow.errors import HomeError
 from ragflow.stores.vectors.cosine import unpack
-from ragflow.stores.vectors.encoding import half_of
+from ragflow.stores.vectors.encoding import half_of, is_readable
 from ragflow.stores.vectors.engine import Collection, Engine
 from ragflow.stores.vectors.filters import BODY
+from ragflow.stores.vectors.inspection import are_near
 from ragflow.stores.vectors.portions import portions, write
-from ragflow.stores.vectors.scatter import BESIDE
 
 #: The last file that Chroma writes when it saves an index.
 _LAST = "index_metadata.pickle"
-#: How far an indexed vector may lie from the one given, as a part of its length.
-_NEAR = 2 * BESIDE
 #: Rows that must find themselves, and the distance that a row has from itself.
 _SAMPLE = 64
 _SAME = 0.001
@@ -125,17 +121,20 @@ def _holds(engine: Engine, collection: Collection, ids: Sequence[str]) -> bool:
     kept = engine.metadata(collection, ids)
     if not indexed.keys() == kept.keys() == set(ids):
         return False
-    halves = b"".join(half_of(kept[each][BODY]) for each in ids)
-    given = unpack(halves).astype(np.float32).reshape(len(ids), -1)
-    there = np.asarray([indexed[each] for each in ids], dtype=np.float32)
-    # Indexed vectors are scattered; and of one without length Chroma keeps no number.
-    lengths = np.linalg.norm(given, axis=1)
-    return bool((np.linalg.norm(given - there, axis=1) <= _NEAR * lengths)[lengths > 0].all())
+    # What others wrote says nothing of itself that could be compared.
+    ours = {
+        each: half_of(kept[each][BODY])
+        for each in ids
+        if is_readable(kept[each].get(BODY), dimension=collection.dimension)
+    }
+    return bool(are_near(list(ours.values()), [indexed[each] for each in ours]).all())
 
 
 def _finds(engine: Engine, collection: Collection, ids: Sequence[str]) -> bool:
     step = max(1, len(ids) // _SAMPLE)
     for kept in engine.metadata(collection, ids[::step]).values():
+        if not is_readable(kept.get(BODY), dimension=collection.dimension):
+            continue
         vector = unpack(half_of(kept[BODY])).astype("<f4").tolist()
         nearest = engine.nearest(collection, vector, limit=1, only=None)
         if any(vector) and not (nearest and nearest[0][2] <= _SAME):

@@ -1,15 +1,14 @@
+from itertools import pairwise
+
 import pytest
 
-from ragflow.chunking.sentences import last_sentence_end
+from ragflow.chunking.sentences import sentence_ends
 
 
 def ends(text: str) -> list[str]:
-    """Return the sentences, found from the back."""
-    found = []
-    while (end := last_sentence_end(text, 1, len(text) - 1)) is not None:
-        found.insert(0, text[end:].strip())
-        text = text[:end]
-    return [text, *found]
+    """Return the sentences."""
+    places = [0, *sentence_ends(text, 0, len(text) - 1), len(text)]
+    return [text[start:end].strip() for start, end in pairwise(places)]
 
 
 @pytest.mark.parametrize(
@@ -35,6 +34,6 @@ def test_sentences_end_at_stops_that_end_them(text, sentences):
 
 def test_a_stop_outside_the_window_is_not_found():
     text = "One. Two. Three"
-    assert last_sentence_end(text, 5, 8) is None
-    assert last_sentence_end(text, 4, 8) == 4
-    assert last_sentence_end(text, 5, 9) == 9
+    assert list(sentence_ends(text, 4, 8)) == []
+    assert list(sentence_ends(text, 0, 8)) == [4]
+    assert list(sentence_ends(text, 0, 9)) == [4, 9]

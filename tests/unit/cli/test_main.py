@@ -18,11 +18,18 @@ COMMANDS = [
     "logs",
     "audit",
     "documents",
+    "why",
+    "why-not",
+    "lineage",
+    "verify",
+    "repair",
+    "forget",
     "export",
     "graph",
     "schema",
     "dead-letters",
     "collections",
+    "memos",
 ]
 
 

@@ -2,40 +2,21 @@
 
 import pytest
 
-from ragflow import Item, Part, Row, task
+from ragflow import Item, task
 from ragflow.core.graph_builder import record
-from ragflow.core.pipeline_graph import PipelineGraph
-from ragflow.core.source_reference import SourceReference
 from ragflow.errors import HandleError, PipelineError
 from ragflow.tasks import group, parent_folder, read, split
-
-SOURCE = SourceReference("files", {"folder": "docs"})
-
-
-@task(version="1")
-def extract(document: str) -> str: ...
-@task(version="1")
-def cut(content: str) -> list[Part[str]]: ...
-@task(version="1")
-def words(chunk: str) -> list[str]: ...
-@task(version="1")
-def join(one: str, other: str) -> str: ...
-@task(version="1", per="run")
-def stamp() -> str: ...
-@task(version="1", per="target", target="table", place="table")
-def save(chunk: str, *, table: str = "t") -> Row: ...
-
-
-def graph_of(function) -> PipelineGraph:
-    with record("p") as builder:
-        function()
-    return builder.graph()
-
-
-def refused(function, error=PipelineError):
-    with record("p"), pytest.raises(error) as raised:
-        function()
-    return str(raised.value), raised.value.hint
+from tests.unit.core.recorded import (
+    SOURCE,
+    cut,
+    extract,
+    graph_of,
+    join,
+    refused,
+    save,
+    stamp,
+    words,
+)
 
 
 @task(version="1")

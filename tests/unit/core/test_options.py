@@ -24,7 +24,7 @@ def test_the_example_of_the_design_is_taken():
 
     assert situate.settings.retries == Retry(attempts=3)
     assert situate.settings.timeout == Timeouts(attempt=minutes(2))
-    assert situate.needs == {"cpu": 1, "llm": 1}
+    assert situate.settings.asks == {"llm": 1}
     changed = situate.options(retries=5, executor="processes")
     assert changed.settings.retries == Retry(attempts=6)
     assert changed.settings.timeout == Timeouts(attempt=minutes(2))

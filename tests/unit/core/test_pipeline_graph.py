@@ -4,47 +4,30 @@ from typing import Any
 
 import pytest
 
-from ragflow import Item, Members, Part, Row, resource, task
+from ragflow import Item, Members, resource, task
 from ragflow.core.graph_builder import record
-from ragflow.core.pipeline_graph import PipelineGraph
 from ragflow.core.shapes import Shape
-from ragflow.core.source_reference import SourceReference
 from ragflow.errors import HandleError, ParameterError, PipelineError
 from ragflow.tasks import files, group, parent_folder, read, split
+from tests.unit.core.recorded import (
+    SOURCE,
+    cut,
+    extract,
+    graph_of,
+    join,
+    refused,
+    save,
+    stamp,
+    words,
+)
 
-SOURCE = SourceReference("files", {"folder": "docs"})
 
-
-@task(version="1")
-def extract(document: str, *, size: int = 3) -> str: ...
-@task(version="1")
-def cut(content: str) -> list[Part[str]]: ...
-@task(version="1")
-def words(chunk: str) -> list[str]: ...
-@task(version="1")
-def join(one: str, other: str) -> str: ...
 @task(version="1", per="group")
 def summarize(members: Members[str]) -> str: ...
-@task(version="1", per="run")
-def stamp() -> str: ...
 @task(version="1", per="run")
 def after_stamp(value: str) -> str: ...
 @task(version="1", per="source")
 def mails() -> list[Item[str]]: ...
-@task(version="1", per="target", target="table", place="table")
-def save(chunk: str, *, table: str = "t") -> Row: ...
-
-
-def graph_of(function) -> PipelineGraph:
-    with record("p") as builder:
-        function()
-    return builder.graph()
-
-
-def refused(function, error=PipelineError):
-    with record("p"), pytest.raises(error) as raised:
-        function()
-    return str(raised.value), raised.value.hint
 
 
 def test_nodes_come_in_the_order_of_the_calls_each_after_what_it_is_given():

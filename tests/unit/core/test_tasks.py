@@ -68,15 +68,6 @@ def test_options_say_how_and_never_what():
     assert shout.settings.executor == "threads"
 
 
-def test_a_call_given_items_asks_for_a_core_unless_it_says_otherwise():
-    @task(per="run")
-    def tidy() -> None: ...
-
-    assert shout.needs == {"cpu": 1}
-    assert tidy.needs == {}
-    assert shout.options(needs={"cpu": 0}, pool="llm").needs == {"cpu": 0, "llm": 1}
-
-
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -4,6 +4,7 @@ import importlib
 import linecache
 import sys
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,24 @@ def prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Prints:
         try:
             return code_fingerprint(getattr(task, "function", task), getattr(task, "version", None))
         finally:
-            for module in ("own_tasks", *others):
-                sys.modules.pop(module, None)
+            for module in [each for each in sys.modules if each.startswith("own_")]:
+                del sys.modules[module]
 
     return prints
+
+
+@pytest.fixture
+def filled(prints: Prints, tmp_path: Path) -> Callable[[str, str], bytes]:
+    """Return a function that names a task whose FILL, and what stands beside it, is a letter."""
+    # A package without an `__init__`.
+    folder = tmp_path / "own_folder"
+    folder.mkdir()
+
+    def filled(text: str, letter: str) -> bytes:
+        inner = f"def clean(text):\n    return text + {letter!r}\n"
+        (folder / "inner.py").write_text(inner, encoding="utf-8")
+        helpers = f"SIZE = {letter!r}\nNESTED = {{'SIZE': {ord(letter)}}}\n"
+        text = text.replace("FILL1", str(ord(letter))).replace("FILL", letter)
+        return prints(text, "f", own_helpers=helpers)
+
+    return filled

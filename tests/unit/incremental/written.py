@@ -21,3 +21,12 @@ def variants(prints: Prints, template: str, *fillings: str, **others: str) -> li
 def all_differ(found: list[bytes]) -> bool:
     """Tell whether no two are alike."""
     return len(set(found)) == len(found)
+
+
+def cases(text: str) -> dict[str, list[str]]:
+    """Return texts by the name of their case: ``## name``, a text, ``--``, another."""
+    found = {}
+    for case in text.strip().removeprefix("## ").split("\n## "):
+        name, _, texts = case.partition("\n")
+        found[name] = [each.strip("\n") + "\n" for each in texts.split("\n--\n")]
+    return found

@@ -25,6 +25,14 @@ def test_source_code_is_code():
     assert kinds(read("def f():\n    pass\n", "text/x-python")) == [("code", 0)]
 
 
+@pytest.mark.parametrize(
+    ("media_type", "kind"),
+    [("text/csv", "table"), ("application/yaml", "code"), ("application/json", "code")],
+)
+def test_where_line_ends_mean_something_it_is_no_prose(media_type, kind):
+    assert kinds(read("a: 1\nb: 2\n", media_type)) == [(kind, 0)]
+
+
 @pytest.mark.parametrize("text", [" ", "\n\n", "\ufeff", "\0\0", "\u2003\t"])
 def test_white_space_alone_is_empty(text):
     with pytest.raises(SkipDocument) as skipped:

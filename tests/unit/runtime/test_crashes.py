@@ -109,7 +109,7 @@ def crashing(monkeypatch):
             if point == "half-way":
                 patch.setattr(desk.tables, "apply", crash_half_way(desk))
             try:
-                desk.run(p)
+                desk.run(p, allow_deletions=True)
             except Crash:
                 return True
             finally:
@@ -135,7 +135,7 @@ def test_the_next_run_gives_what_a_clean_build_gives(
     edited(shelf)
     assert crashing(desk, p, point, 1)
     then(shelf)
-    summary = desk.run(p)
+    summary = desk.run(p, allow_deletions=True)
     clean = Desk(tmp_path / "clean")
     clean.run(p)
     assert desk.rows() == clean.rows()
@@ -176,14 +176,14 @@ def test_crash_after_crash_ends_well(tmp_path: Path, crashing, monkeypatch, poin
 def test_a_crash_while_rows_of_the_gone_are_deleted_leaves_none(
     tmp_path: Path, crashing, monkeypatch, number
 ):
-    monkeypatch.setattr("ragflow.runtime.origins.PORTION", 1)
+    monkeypatch.setattr("ragflow.scheduling.policies.PORTION", 1)
     desk, shelf = Desk(tmp_path / "crashed"), first_shelf()
     p = reading(shelf)
     desk.run(p)
     for key in ("keep", "edit", "delete"):
         shelf.take(key)
     assert crashing(desk, p, "written", number)
-    desk.run(p)
+    desk.run(p, allow_deletions=True)
     clean = Desk(tmp_path / "clean")
     clean.run(p)
     assert desk.rows() == clean.rows()

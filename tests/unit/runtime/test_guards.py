@@ -42,6 +42,16 @@ def embedding(shelf: Shelf) -> Any:
     return p
 
 
+def saving(first: Shelf, second: Shelf | None = None) -> Any:
+    @pipeline
+    def p():
+        save(read(first), table="t")
+        if second is not None:
+            save(read(second, name="other"), table="u")
+
+    return p
+
+
 # --- Another place ----------------------------------------------------------------------------
 
 
@@ -293,16 +303,7 @@ def test_a_plan_of_two_new_tables_is_a_plan(desk: Desk):
 
 def test_a_source_that_the_pipeline_no_longer_has_is_refused_and_then_cleared(desk: Desk):
     first, second = Shelf(a="one"), Shelf(b="two")
-
-    @pipeline(name="p")
-    def both():
-        save(read(first), table="t")
-        save(read(second, name="other"), table="u")
-
-    @pipeline(name="p")
-    def one():
-        save(read(first), table="t")
-
+    both, one = saving(first, second), saving(first)
     desk.run(both)
     with pytest.raises(GuardError, match="other"):
         desk.run(one)

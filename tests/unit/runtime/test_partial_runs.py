@@ -7,7 +7,7 @@ import pytest
 from ragflow import Members, pipeline, task
 from ragflow.errors import GuardError
 from ragflow.tasks import group, parent_folder, read
-from tests.unit.runtime.test_guards import embedding
+from tests.unit.runtime.test_guards import embedding, saving
 from tests.unit.scheduling.desk import Desk, Shelf, changes, did, save
 
 
@@ -144,16 +144,7 @@ def test_another_place_is_guarded_still_after_a_partial_run_was_allowed_there(de
 
 def test_a_plan_counts_the_documents_of_a_source_that_is_gone(desk: Desk):
     first, second = Shelf(a="one"), Shelf(b="two")
-
-    @pipeline(name="p")
-    def both():
-        save(read(first), table="t")
-        save(read(second, name="other"), table="u")
-
-    @pipeline(name="p")
-    def one():
-        save(read(first), table="t")
-
+    both, one = saving(first, second), saving(first)
     desk.run(both)
     assert changes(desk.plan(one)) == {"unchanged": 1, "deleted": 1}
     assert desk.values("u") == {"b": ["two"]}

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ragflow.api.pipeline import Pipeline
+from ragflow.api.pipeline import Pipeline, pipeline
 from ragflow.config import Project, ProjectConfig, RunConfig
 from ragflow.core.items import Row
 from ragflow.core.records import Generation, Listed, Loaded
@@ -15,6 +15,7 @@ from ragflow.interfaces.orchestration import Observer
 from ragflow.runtime.home import Home
 from ragflow.runtime.plan import plan
 from ragflow.runtime.run import run
+from ragflow.tasks import read
 
 
 class Shelf:
@@ -123,18 +124,35 @@ def save(value: str, *, table: str = "t") -> Row:
     return Row(value=value)
 
 
+def over(shelf: Any, *tasks: Any) -> Any:
+    """Return a pipeline that saves what tasks make of a source, one after the other."""
+
+    @pipeline
+    def simple():
+        items = read(shelf)
+        for each in tasks:
+            items = each(items)
+        save(items)
+
+    return simple
+
+
 class Desk:
     """A home, tables, and the runs of pipelines in them."""
 
-    def __init__(self, folder: Path, *, workers: int = 2) -> None:
+    def __init__(
+        self, folder: Path, *, workers: int = 2, pools: Mapping[str, int] | None = None
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        config = ProjectConfig(run=RunConfig(workers=workers))
+        config = ProjectConfig(run=RunConfig(workers=workers), pools=pools or {})
         self.project = Project(folder, folder / ".ragflow", config)
         self.tables = Tables()
+        #: What homes are opened with; the machine's clock unless set.
+        self.clock: Any = None
 
     @contextmanager
     def home(self) -> Iterator[Home]:
-        home = Home(self.project)
+        home = Home(self.project, self.clock)
         home._targets["table"] = self.tables
         try:
             yield home

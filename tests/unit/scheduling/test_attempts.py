@@ -10,15 +10,15 @@ import threading
 import time
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from ragflow import SkipDocument, pipeline, task
+from ragflow import SkipDocument, Timeouts, pipeline, task
 from ragflow.core.retry import Retry
 from ragflow.errors import GiveUp, RetryTask
+from ragflow.scheduling.held import Packer
 from ragflow.tasks import read
-from tests.unit.scheduling.desk import Desk, Shelf, changes, save
+from tests.unit.scheduling.desk import Desk, Shelf, changes, over, save
 
 QUICKLY = Retry(attempts=3, initial=timedelta(milliseconds=10))
 
@@ -45,17 +45,6 @@ def misbehave(text: str) -> str:
         case "much":
             return "x" * 100_000
     return text
-
-
-def over(shelf: Any, *tasks: Any) -> Any:
-    @pipeline
-    def simple():
-        items = read(shelf)
-        for each in tasks:
-            items = each(items)
-        save(items)
-
-    return simple
 
 
 # --- Limits -------------------------------------------------------------------------------------
@@ -156,6 +145,65 @@ def test_a_thread_that_takes_too_long_is_fenced_off_and_the_attempt_says_so(desk
         assert letter.reason == "timeout"
     finally:
         GO_ON.set()
+
+
+def test_an_attempt_is_late_by_the_core_whatever_passed_before_it_was_handed_over(
+    desk, monkeypatch
+):
+    """The shell opens it a moment after the core did; on a busy machine that was its end."""
+    pack = Packer.pack
+
+    def slowly(self, *given):
+        time.sleep(0.2)
+        return pack(self, *given)
+
+    monkeypatch.setattr(Packer, "pack", slowly)
+    GO_ON.clear()
+    try:
+        impatient = wait.options(timeout=timedelta(seconds=0.3), retries=0)
+        assert desk.run(over(Shelf(a="wait"), impatient))["documents"]["failed"] == 1
+        [attempt] = desk.failures(1)
+        assert attempt.outcome == "timeout"
+    finally:
+        GO_ON.set()
+
+
+STUCK: list[str] = []
+BESIDE: list[list[str]] = []
+
+
+@task(version="1", pool="one", priority=1)
+def stick(text: str) -> str:
+    STUCK.append(text)
+    time.sleep(0.8)
+    STUCK.remove(text)
+    return text
+
+
+@task(version="1", pool="one")
+def look(text: str) -> str:
+    BESIDE.append(list(STUCK))
+    return text
+
+
+@pytest.mark.parametrize("timeout", ["attempt", "total"])
+def test_a_thread_that_goes_on_after_any_of_its_times_keeps_its_pool(tmp_path, timeout):
+    BESIDE.clear()
+    desk = Desk(tmp_path, pools={"one": 1})
+    times = Timeouts(**{timeout: timedelta(seconds=0.2)})
+
+    @pipeline
+    def p():
+        items = read(Shelf(a="1"))
+        save(stick.options(timeout=times, retries=0)(items))
+        save(look(items), table="u")
+
+    desk.run(p)
+    assert (desk.values(), desk.values("u")) == ({}, {"a": ["1"]})
+    assert BESIDE == [[]]
+    with desk.home() as home:
+        [letter] = home.metadata.dead_letters.list()
+    assert letter.reason == "timeout"
 
 
 TRIES: list[str] = []

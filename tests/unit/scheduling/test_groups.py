@@ -4,32 +4,17 @@ from typing import Any
 
 import pytest
 
-from ragflow import Item, Members, Part, SkipDocument, pipeline, task
+from ragflow import Item, Members, SkipDocument, pipeline, task
 from ragflow.errors import RunError
 from ragflow.tasks import by_payload, group, parent_folder, read
 from tests.unit.scheduling.desk import Desk, Shelf, changes, did, save
-
-CALLS: list[Any] = []
-ERRORS: dict[str, BaseException] = {}
+from tests.unit.scheduling.grouped import CALLS, ERRORS, shelf_of, upper, words
 
 
 @pytest.fixture(autouse=True)
 def _no_calls():
     CALLS.clear()
     ERRORS.clear()
-
-
-@task(version="1")
-def upper(text: str) -> str:
-    if text in ERRORS:
-        raise ERRORS[text]
-    CALLS.append(text)
-    return text.upper()
-
-
-@task(version="1")
-def words(text: str) -> list[Part[str]]:
-    return [Part(word, {"first": word[0]}) for word in text.split()]
 
 
 @task(version="1", per="group")
@@ -43,13 +28,6 @@ def summarize(members: Members[str]) -> str:
 @task(version="1", per="group")
 def lengths(members: Members[str]) -> list[str]:
     return [f"{len(members)} {list(members)} {members.keys}"]
-
-
-def shelf_of(**documents: str) -> Shelf:
-    shelf = Shelf()
-    for key, text in documents.items():
-        shelf.put(key.replace("_", "/"), text)
-    return shelf
 
 
 def summarizing(shelf: Shelf) -> Any:

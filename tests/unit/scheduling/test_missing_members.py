@@ -4,40 +4,18 @@ from typing import Any
 
 import pytest
 
-from ragflow import Item, Members, Part, pipeline, task
+from ragflow import Item, Members, pipeline, task
 from ragflow.scheduling.groups import Gathering
 from ragflow.scheduling.walk import MemoPart
 from ragflow.tasks import by_payload, group, parent, parent_folder, read
 from tests.unit.scheduling.desk import Desk, Shelf, save
-
-CALLS: list[Any] = []
-ERRORS: dict[str, BaseException] = {}
+from tests.unit.scheduling.grouped import CALLS, ERRORS, shelf_of, upper, words
 
 
 @pytest.fixture(autouse=True)
 def _no_calls():
     CALLS.clear()
     ERRORS.clear()
-
-
-@task(version="1")
-def upper(text: str) -> str:
-    if text in ERRORS:
-        raise ERRORS[text]
-    CALLS.append(text)
-    return text.upper()
-
-
-@task(version="1")
-def words(text: str) -> list[Part[str]]:
-    return [Part(word, {"first": word[0]}) for word in text.split()]
-
-
-def shelf_of(**documents: str) -> Shelf:
-    shelf = Shelf()
-    for key, text in documents.items():
-        shelf.put(key.replace("_", "/"), text)
-    return shelf
 
 
 @task(version="1", per="group")

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from ragflow.core.states import Change
 from ragflow.scheduling.datum import Datum
 from ragflow.scheduling.moves import Moves
 
@@ -14,14 +13,11 @@ from ragflow.scheduling.moves import Moves
 
 
 def test_each_content_that_is_gone_is_claimed_once():
-    moves = Moves([b"a", b"a", b"b"])
-    assert [moves.change_of(content) for content in (b"a", b"c", b"a", b"a", b"b")] == [
-        Change.MOVED,
-        Change.ADDED,
-        Change.MOVED,
-        Change.ADDED,
-        Change.MOVED,
-    ]
+    moves = Moves([(b"a", "a1"), (b"a", "a2"), (b"b", "b")])
+    found = [moves.claim(content, f"new {n}") for n, content in enumerate((b"a", b"c", b"a", b"a"))]
+    assert found == ["a1", None, "a2", None]
+    assert moves.claim(b"b", "new b") == "b"
+    assert moves.moved_to == {"a1": "new 0", "a2": "new 2", "b": "new b"}
     assert moves.claimed == 3
 
 

@@ -18,7 +18,7 @@ from ragflow.errors import RunError
 from ragflow.scheduling.carrying import Carried
 from ragflow.tasks import group, read
 from ragflow.tasks.files import files
-from tests.unit.scheduling.desk import Desk, Shelf, changes, did, save
+from tests.unit.scheduling.desk import Desk, Shelf, changes, did, over, save
 
 
 class Big(msgspec.Struct, frozen=True):
@@ -67,17 +67,6 @@ PARENT = int(os.environ.setdefault(PARENT_VARIABLE, str(os.getpid())))
 @task(version="1", executor="processes")
 def same(text: str) -> str:
     return text
-
-
-def over(shelf: Any, *tasks: Any) -> Any:
-    @pipeline
-    def simple():
-        items = read(shelf)
-        for each in tasks:
-            items = each(items)
-        save(items)
-
-    return simple
 
 
 # --- What travels -------------------------------------------------------------------------------

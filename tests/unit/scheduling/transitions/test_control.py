@@ -67,7 +67,7 @@ def test_a_cancelled_run_waits_for_what_is_held_and_keeps_what_is_finished():
     assert committed(core.turn()) == [(2,)]
     core.commit(1)
     assert is_over(core.state)
-    assert run_state(core.state.phase, core.state.counts, 0) is RunState.CANCELLED
+    assert run_state(core.state.phase, has_failed=False) is RunState.CANCELLED
 
 
 def test_nothing_is_tried_again_in_a_cancelled_run():
@@ -225,16 +225,18 @@ def test_a_portion_that_cannot_be_written_ends_the_run():
     assert is_over(core.state)
 
 
-def test_a_run_looks_at_all_its_tasks():
-    core = Core(task(), task())
-    core.enter(1)
-    core.ask(1, 0, failed=1)
-    core.ask(1, 1, memoized=1)
-    counts = core.state.counts
-    assert run_state(RunState.RUNNING, counts, 0) is RunState.SUCCEEDED_WITH_FAILURES
-    counts[0].failed = 0
-    assert run_state(RunState.RUNNING, counts, 0) is RunState.SUCCEEDED
-    assert run_state(RunState.RUNNING, counts, 1) is RunState.SUCCEEDED_WITH_FAILURES
+@pytest.mark.parametrize(
+    ("phase", "otherwise", "with_failures"),
+    [
+        (RunState.RUNNING, RunState.SUCCEEDED, RunState.SUCCEEDED_WITH_FAILURES),
+        (RunState.PAUSED, RunState.SUCCEEDED, RunState.SUCCEEDED_WITH_FAILURES),
+        (RunState.CANCELLING, RunState.CANCELLED, RunState.CANCELLED),
+        (RunState.FAILED, RunState.FAILED, RunState.FAILED),
+    ],
+)
+def test_what_failed_tells_only_of_a_run_that_came_to_its_end(phase, otherwise, with_failures):
+    assert run_state(phase, has_failed=False) is otherwise
+    assert run_state(phase, has_failed=True) is with_failures
 
 
 def test_a_clock_that_is_put_back_ends_nothing_early():

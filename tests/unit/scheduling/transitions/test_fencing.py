@@ -24,7 +24,7 @@ def late(core: Core, *, fenced: bool) -> None:
     assert core.begun() == [("x",)]
     told = core.turn(after=5)
     assert answers(told) == {"x": "failed: attempt"}
-    assert of(Stop, told) == [Stop(1)]
+    assert of(Stop, told) == [Stop(1, is_late=True)]
     if fenced:
         core.tell(Fenced(core.now, 1))
 

@@ -170,7 +170,11 @@ def listed(key: str, token: bytes = b"t1", **words: Any) -> Listed:
 
 
 def standing(
-    state: OwnerState, *, served: tuple[str, str] | None, tried: tuple[str, str] | None
+    state: OwnerState,
+    *,
+    served: tuple[str, str] | None,
+    tried: tuple[str, str] | None,
+    reason: str | None = None,
 ) -> EndStanding:
     """Return how an owner stands; served and tried are (text, definition)."""
     return EndStanding(
@@ -179,4 +183,5 @@ def standing(
         served_definition=fp(served[1]) if served else None,
         tried_input=fp("input", tried[0]) if tried else None,
         tried_definition=fp(tried[1]) if tried else None,
+        reason=reason,
     )

@@ -55,7 +55,7 @@ def test_a_failure_leaves_what_is_served(desk):
     change = desk.compare(listed("a", b"t2")).changes["a"]
     assert change.content == fp("content", "new")
     assert change.ends[desk.generation] == standing(
-        FAILED, served=("text", "code"), tried=("new", "code")
+        FAILED, served=("text", "code"), tried=("new", "code"), reason="timeout"
     )
 
 

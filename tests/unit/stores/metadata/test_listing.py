@@ -73,7 +73,8 @@ def test_a_failure_is_stale_until_it_is_served(desk):
     desk.serve("a", state=FAILED, reason="timeout", message="too slow")
     change = desk.compare(listed("a")).changes["a"]
     assert change.change is Change.STALE
-    assert change.ends == {desk.generation: standing(FAILED, served=None, tried=("text", "code"))}
+    failed = standing(FAILED, served=None, tried=("text", "code"), reason="timeout")
+    assert change.ends == {desk.generation: failed}
 
 
 def test_what_is_held_back_waits_until_content_or_code_changes(desk):

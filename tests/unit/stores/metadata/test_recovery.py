@@ -30,7 +30,7 @@ def test_rows_that_may_have_been_written_are_held_with_unknown_values(desk):
     }
     change = desk.compare(listed("a")).changes["a"]
     assert change.change is Change.STALE
-    nothing = standing(OwnerState.FAILED, served=None, tried=None)
+    nothing = standing(OwnerState.FAILED, served=None, tried=None, reason="interrupted")
     assert change.ends == {desk.generation: nothing}
     assert desk.ledger.recover(desk.instance) == 0
 

@@ -1,0 +1,213 @@
+"""A source that lost many documents is refused; what was only moved is not lost."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from ragflow.core.records import Listed
+from ragflow.errors import GuardError, SourceError
+from tests.unit.runtime.test_guards import CALLS, embedding
+from tests.unit.runtime.test_redoing import guarded, shelf_of
+from tests.unit.scheduling.desk import Desk, Shelf, changes
+
+
+def take(shelf: Shelf, number: int) -> None:
+    for key in list(shelf)[:number]:
+        shelf.take(key)
+
+
+@pytest.mark.parametrize(("known", "lost"), [(20, 5), (10, 3), (5, 3)])
+def test_more_than_the_share_is_refused_and_nothing_is_done(desk: Desk, known: int, lost: int):
+    shelf = shelf_of(known)
+    p = embedding(shelf)
+    desk.run(p)
+    before = desk.rows()
+    CALLS.clear()
+    take(shelf, lost)
+    with pytest.raises(GuardError) as raised:
+        desk.run(p)
+    assert str(raised.value) == (
+        f"shelf 'a' lost {lost} of its {known} documents, more than 20%: nothing is deleted"
+    )
+    assert "--allow-deletions" in raised.value.hint
+    assert raised.value.option is None  # nobody is asked at a terminal
+    assert (desk.rows(), CALLS, desk.last_run().state.value) == (before, [], "failed")
+    [refused] = desk.plan(p)["would_be_refused"]
+    assert refused["message"] == str(raised.value)
+    run = desk.run(p, allow_deletions=True)
+    assert changes(run) == {"deleted": lost, "unchanged": known - lost}
+    assert changes(desk.run(p)) == {"unchanged": known - lost}
+
+
+@pytest.mark.parametrize(("known", "lost"), [(20, 4), (3, 2), (2, 1), (10, 2)])
+def test_the_share_itself_and_two_documents_may_go(desk: Desk, known: int, lost: int):
+    shelf = shelf_of(known)
+    p = embedding(shelf)
+    desk.run(p)
+    take(shelf, lost)
+    assert desk.plan(p)["would_be_refused"] == []
+    assert changes(desk.run(p)) == {"deleted": lost, "unchanged": known - lost}
+
+
+def test_a_moved_folder_passes_and_embeds_nothing(desk: Desk):
+    shelf = shelf_of(20)
+    p = embedding(shelf)
+    desk.run(p)
+    CALLS.clear()
+    for key in list(shelf):
+        shelf.move(key, f"moved/{key}")
+    assert desk.plan(p)["would_be_refused"] == []
+    assert changes(desk.run(p)) == {"moved": 20}
+    assert CALLS == []
+
+
+def test_what_moved_in_a_run_that_was_cut_off_is_not_lost_to_the_next(desk: Desk, monkeypatch):
+    """What was moved to is nothing new to the next run: it is there, and unchanged."""
+    monkeypatch.setattr("ragflow.scheduling.policies.PORTION", 1)
+    shelf = shelf_of(12)
+    p = embedding(shelf)
+    desk.run(p)
+    for key in list(shelf):
+        shelf.move(key, f"moved/{key}")
+    before = len(desk.tables.applied)
+
+    def cut_off() -> None:
+        if len(desk.tables.applied) == before + 10:
+            raise KeyboardInterrupt
+
+    desk.tables.after = cut_off
+    with pytest.raises(KeyboardInterrupt):
+        desk.run(p)
+    desk.tables.after = None
+    run = desk.run(p)
+    assert sum(changes(run).values()) - run["documents"]["deleted"] == 12
+    assert set(desk.values()) == set(shelf)
+
+
+def test_documents_written_over_by_others_are_not_lost(desk: Desk):
+    shelf = shelf_of(12)
+    p = embedding(shelf)
+    desk.run(p)
+    keys = list(shelf)
+    for old, new in zip(keys[:6], keys[6:], strict=True):
+        shelf.move(old, new)
+    assert changes(desk.run(p)) == {"modified": 6, "deleted": 6}
+
+
+def test_copies_that_go_are_not_lost_while_one_stays(desk: Desk):
+    shelf = Shelf(**{f"k{n}": "the same" for n in range(8)}, other="other")
+    p = embedding(shelf)
+    desk.run(p)
+    take(shelf, 7)
+    assert changes(desk.run(p)) == {"deleted": 7, "unchanged": 2}
+
+
+def test_many_that_went_into_one_new_document_are_not_lost(desk: Desk):
+    shelf = Shelf(**{f"k{n}": "the same" for n in range(8)})
+    p = embedding(shelf)
+    desk.run(p)
+    take(shelf, 8)
+    shelf.put("new", "the same")
+    assert changes(desk.run(p)) == {"moved": 1, "deleted": 7}
+
+
+def test_new_documents_explain_no_loss_once_they_are_read(desk: Desk):
+    """Only their content tells that they are others; nothing is deleted, what is new is there."""
+    shelf = shelf_of(10)
+    p = embedding(shelf)
+    desk.run(p)
+    take(shelf, 4)
+    for number in range(4):
+        shelf.put(f"new{number}", f"quite new {number}")
+    with pytest.raises(GuardError, match="lost 4 of its 10 documents"):
+        desk.run(p)
+    assert len(desk.values()) == 14
+    [refused] = desk.plan(p)["would_be_refused"]
+    assert "lost 4 of its 14 documents" in refused["message"]
+    assert changes(desk.run(p, allow_deletions=True)) == {"unchanged": 10, "deleted": 4}
+
+
+def test_half_moved_and_half_lost_is_judged_by_what_is_lost(desk: Desk):
+    shelf = shelf_of(20)
+    p = embedding(shelf)
+    desk.run(p)
+    for key in list(shelf)[:8]:
+        shelf.move(key, f"moved/{key}")
+    take(shelf, 4)
+    assert changes(desk.run(p)) == {"moved": 8, "deleted": 4, "unchanged": 8}
+    for key in list(shelf)[:8]:
+        shelf.move(key, f"again/{key}")
+    take(shelf, 4)
+    with pytest.raises(GuardError, match="lost 4 of its 16 documents"):
+        desk.run(p)
+
+
+def test_the_share_is_that_of_ragflow_toml(desk: Desk):
+    shelf = shelf_of(20)
+    p = embedding(shelf)
+    desk.run(p)
+    take(shelf, 10)
+    guarded(desk, deletions="50%")
+    assert changes(desk.run(p)) == {"deleted": 10, "unchanged": 10}
+    take(shelf, 9)
+    guarded(desk, deletions="100%")
+    assert changes(desk.run(p)) == {"deleted": 9, "unchanged": 1}
+
+
+def test_a_run_that_leaves_documents_out_loses_none(desk: Desk):
+    shelf = shelf_of(10)
+    p = embedding(shelf)
+    desk.run(p)
+    take(shelf, 5)
+    assert changes(desk.run(p, how={"only": ("k09",)})) == {}
+    assert len(desk.values()) == 10
+
+
+def test_with_another_model_the_old_rows_are_guarded_too(desk: Desk):
+    shelf = shelf_of(10)
+    p = embedding(shelf)
+    desk.run(p)
+    take(shelf, 5)
+    with pytest.raises(GuardError, match="lost 5 of its 10"):
+        desk.run(p, model="large", accept=True)
+    assert len(desk.values()) == 10
+
+
+class Torn(Shelf):
+    """A shelf whose listing ends with an error after so many documents."""
+
+    after: int | None = None
+    error: Exception = PermissionError(13, "Permission denied", "docs/private")
+
+    def list(self) -> Iterator[Sequence[Listed]]:
+        for number, page in enumerate(super().list()):
+            if number == self.after:
+                raise self.error
+            yield page
+
+
+@pytest.mark.parametrize("after", [0, 1, 5])
+@pytest.mark.parametrize(
+    "error",
+    [
+        PermissionError(13, "Permission denied", "docs/private"),
+        OSError(5, "Input/output error", "docs"),
+        SourceError("the share is not mounted"),
+    ],
+)
+def test_a_listing_that_breaks_off_deletes_nothing_whatever_is_allowed(
+    desk: Desk, after: int, error: Exception
+):
+    shelf: Any = Torn(**{f"k{each}": f"text {each}" for each in range(8)})
+    p = embedding(shelf)
+    desk.run(p)
+    before = desk.rows()
+    shelf.after, shelf.error = after, error
+    with pytest.raises(SourceError):
+        desk.run(p, allow_deletions=True)
+    with pytest.raises(SourceError):
+        desk.plan(p)
+    assert desk.rows() == before
+    shelf.after = None
+    assert changes(desk.run(p)) == {"unchanged": 8}
