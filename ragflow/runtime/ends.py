@@ -101,6 +101,7 @@ def hold_targets(
             held.add(id(place.target))
             holds.enter_context(place.target.writing(owner=owner, wait=wait, check=check))
         _check_still_there(store, place.generation)
+        _check_not_gone(store, place)
         place.target.prepare(place.generation)
 
 
@@ -111,6 +112,20 @@ def _check_still_there(store: MetadataStore, chosen: Generation) -> None:
         raise RunError(
             f"{chosen.target} {chosen.place!r} was replaced or dropped meanwhile",
             hint="run it again: it will write to what is there now",
+        )
+
+
+def _check_not_gone(store: MetadataStore, place: Place) -> None:
+    """Refuse to make anew, with a few rows in it, a place that the ledger believes to be full."""
+    dimension = getattr(place.target, "dimension", None)
+    if dimension is None or dimension(place.generation) is not None:
+        return
+    rows = store.ledger.row_count(place.generation.id)
+    if rows:
+        name = place.generation.place
+        raise RunError(
+            f"{place.generation.target} {name!r} is gone from its store, with {rows:,} rows",
+            hint=f"`ragflow repair {name}` makes it again from what is remembered",
         )
 
 

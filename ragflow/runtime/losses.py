@@ -19,7 +19,8 @@ def surely_lost(
     """Return how many are lost, whatever the documents still to be read prove to be.
 
     0 where that may be few enough: then it is told once all are read. Each document to be read
-    may be where all that had one content went.
+    may be where all that had one content went. Of what is skipped, or could never be read,
+    nothing is there to be lost.
     """
     counts = listing.counts()
     unread = counts["added"] + counts["modified"] + counts["stale"]
@@ -28,13 +29,12 @@ def surely_lost(
         return 0
     by_content = Counter(contents[each.owner] for each in gone if each.owner in contents)
     explained = sum(number for _, number in by_content.most_common(unread))
-    if limits.allows_loss(len(gone) - explained, known):
+    if limits.allows_loss(by_content.total() - explained, known):
         return 0
     for content in listing.standing(list(by_content)):
         del by_content[content]
-    nameless = len(gone) - len([each for each in gone if each.owner in contents])
     explained = sum(number for _, number in by_content.most_common(unread))
-    lost = nameless + sum(by_content.values()) - explained
+    lost = by_content.total() - explained
     return 0 if limits.allows_loss(lost, known) else lost
 
 
@@ -47,12 +47,12 @@ def lost(
 ) -> int:
     """Return how many are lost, now that every other document was looked at.
 
-    A document is not lost whose content is listed under another key. The answer is exact where
-    it is too many; what is few enough may be told as more.
+    A document is not lost whose content is listed under another key, or that was never read. The
+    answer is exact where it is too many; what is few enough may be told as more.
     """
-    left = [each for each in gone if contents.get(each.owner) not in moves.found]
+    read = [contents[each.owner] for each in gone if each.owner in contents]
+    left = [content for content in read if content not in moves.found]
     if limits.allows_loss(len(left), listing.known()):
         return len(left)
-    named = {contents[each.owner] for each in left if each.owner in contents}
-    standing = listing.standing(list(named))
-    return sum(contents.get(each.owner) not in standing for each in left)
+    standing = listing.standing(list(set(left)))
+    return sum(content not in standing for content in left)

@@ -6,11 +6,11 @@ from sqlalchemy import Connection
 
 from ragflow.core.items import Fingerprint
 from ragflow.core.retained import Amount, Belongings, OldPlace
+from ragflow.stores.metadata import reachable
 from ragflow.stores.metadata.compaction import rewrite
 from ragflow.stores.metadata.connections import Connections, driver, fetch, fetch_among
-from ragflow.stores.metadata.memo_values import DELTA, KEY
 from ragflow.stores.metadata.memos import SqliteMemos
-from ragflow.stores.metadata.reaching import bounds, part
+from ragflow.stores.metadata.reaching import bounds, part, short
 from ragflow.stores.metadata.tables import TRIGGERS
 from ragflow.stores.metadata.writer import Writer
 
@@ -19,9 +19,8 @@ _PORTION = 500
 
 _OWN = "SELECT calls FROM reach WHERE owner IN (*)"
 _BEFORE = "SELECT calls FROM former WHERE source = ? AND key = ?"
-_IN_RANGE = "SELECT m.key, m.id, m.encoding, m.size, d.content, \
-iif(m.encoding = ?, (SELECT substr(value, 1, ?) FROM memo_value WHERE id = m.id), NULL) \
-FROM memo AS m JOIN definition AS d ON d.id = m.task WHERE m.key BETWEEN ? AND ?"
+_IN_RANGE = "SELECT m.key, m.id, m.size, d.content FROM memo AS m \
+JOIN definition AS d ON d.id = m.task WHERE m.key BETWEEN ? AND ?"
 _PLACES = "SELECT c.id, c.source, c.instance FROM source_state AS c WHERE \
 EXISTS (SELECT 1 FROM seen AS s WHERE s.source = c.id AND s.key = :key) \
 OR EXISTS (SELECT 1 FROM former AS f WHERE f.source = c.id AND f.key = :key) \
@@ -37,6 +36,9 @@ WHERE object = :key AND (run IN (SELECT id FROM run WHERE instance = :instance) 
 OR json_extract(detail, '$.instance') = (SELECT name FROM instance WHERE id = :instance))"
 _MOVED_TO = "UPDATE departure SET moved_to = NULL WHERE moved_to = ? AND source = ?"
 _CAME_FROM = "UPDATE reason SET came_from = NULL WHERE came_from = ?"
+
+#: Key, number, size and task of a memo.
+_Row = tuple[Fingerprint, int, int, bytes]
 
 
 class SqliteForgetting:
@@ -73,36 +75,51 @@ class SqliteForgetting:
 
     def forget_memos(self, belongings: Belongings) -> Amount:
         """Remove the memos that nobody else needs; those that others do stay, whole."""
-        going = self._found(belongings.alone)
-        keys = {row[0] for row in going}
+        going, kept = self._with_what_differs(self._found(belongings.alone))
+        tasks = {row[0]: row[3].decode() for row in kept}
         # What is kept as what differs from a memo that goes is kept whole from now on.
-        left = [row for row in self._found(belongings.shared) if row[5] in keys]
-        for key, value in self._memos.get_many([row[0] for row in left]).items():
-            task = next(row[4] for row in left if row[0] == key)
-            self._memos.put(key, value, task=task.decode())
+        for key, value in self._memos.get_many(list(tasks)).items():
+            self._memos.put(key, value, task=tasks[key])
         self._writer.flush()
         for at in range(0, len(going), _PORTION):
             portion = going[at : at + _PORTION]
 
-            def drop(connection: Connection, portion: list[tuple] = portion) -> None:  # type: ignore[type-arg]
+            def drop(connection: Connection, portion: list[_Row] = portion) -> None:
                 bare = driver(connection)
                 bare.executemany("DELETE FROM memo WHERE key = ?", [(row[0],) for row in portion])
                 numbers = [(row[1],) for row in portion]
                 bare.executemany("DELETE FROM memo_value WHERE id = ?", numbers)
 
             self._writer.run(drop)
-        return Amount(len(going), sum(row[3] for row in going))
+        return Amount(len(going), sum(row[2] for row in going))
 
-    def _found(
-        self, calls: Sequence[bytes]
-    ) -> list[tuple[Fingerprint, int, int, int, bytes, bytes]]:
-        """Return key, number, encoding, size, task and base of the memos of these calls."""
+    def _with_what_differs(self, going: list[_Row]) -> tuple[list[_Row], list[_Row]]:
+        """Return what goes, with what cannot be read without it, and what owners still need.
+
+        Who needs such a memo may have one of an equal value above it: then nothing of this
+        document but the memo itself says whose it was.
+        """
+        while True:
+            keys = {row[0] for row in going}
+            with self._connections.reading() as connection:
+                beside = [
+                    key
+                    for key, base in reachable.bases(connection)
+                    if base in keys and key not in keys
+                ]
+                names = {short(key) for key in beside}
+                needed: set[bytes] = set()
+                for (calls,) in driver(connection).execute("SELECT calls FROM reach"):
+                    needed.update(names.intersection(part(calls)))
+            orphans = [key for key in beside if short(key) not in needed]
+            if not orphans:
+                return going, self._found(beside)
+            going = [*going, *self._found(orphans)]
+
+    def _found(self, calls: Sequence[bytes]) -> list[_Row]:
+        """Return key, number, size and task of the memos whose keys begin so."""
         with self._connections.reading() as connection:
-            return [
-                row
-                for call in calls
-                for row in fetch(connection, _IN_RANGE, (DELTA, KEY, *bounds(call)))
-            ]
+            return [row for call in calls for row in fetch(connection, _IN_RANGE, bounds(call))]
 
     def forget_history(
         self, key: str, owners: Sequence[int], places: Sequence[OldPlace]

@@ -157,7 +157,12 @@ class SqliteRetention:
         going = set()
         for portion in self._expired(limit, set()):
             going |= told.intersection(short(row.key) for row in portion)
-        return {base for key, base in others.items() if base in going and key not in going}
+        needed: set[bytes] = set()
+        # What stays only because another needs it needs its own, in turn.
+        while more := {base for key, base in others.items() if base in going and key not in going}:
+            needed |= more
+            going -= more
+        return needed
 
     def _expired(self, limit: int, needed: set[bytes]) -> Iterator[list[MemoRow]]:
         """Yield what may go, a portion at a time."""

@@ -55,7 +55,10 @@ def check_dimension(label: str, *, there: int, asked: int) -> None:
 
 def no_place(place: str) -> NotFoundError:
     """Return the error for a place that is not there."""
-    return NotFoundError(f"the store has no place {place!r}", hint="run the pipeline that fills it")
+    return NotFoundError(
+        f"the store has no place {place!r}",
+        hint="`ragflow repair COLLECTION` makes it again; else run the pipeline that fills it",
+    )
 
 
 def _named(vectors: Iterable[str]) -> str:

@@ -62,6 +62,34 @@ def test_a_moved_folder_passes_and_embeds_nothing(desk: Desk):
     assert CALLS == []
 
 
+@pytest.mark.parametrize("kind", ["skipped", "failed"])
+@pytest.mark.parametrize("is_moved", [True, False])
+def test_documents_that_were_never_read_are_not_lost(desk: Desk, kind: str, is_moved: bool):
+    shelf = shelf_of(20)
+    told: dict[str, Any] = shelf.skips if kind == "skipped" else shelf.errors
+    why = ("unsupported", "a picture") if kind == "skipped" else OSError("no disk")
+    pictures = [f"picture{number}" for number in range(10)]
+    for key in pictures:
+        shelf.put(key, f"the text of {key}")
+        told[key] = why
+    p = embedding(shelf)
+    assert changes(desk.run(p)) == {"added": 20, kind: 10}
+    before = desk.rows()
+    for key in pictures:
+        del told[key]
+        if is_moved:
+            shelf.move(key, f"moved/{key}")
+            told[f"moved/{key}"] = why
+        else:
+            shelf.take(key)
+    assert desk.plan(p)["would_be_refused"] == []
+    assert changes(desk.run(p))["deleted"] == 10
+    assert desk.rows() == before
+    take(shelf, 7)  # what is in the index is guarded as ever
+    with pytest.raises(GuardError, match="lost 7 of its"):
+        desk.run(p)
+
+
 def test_what_moved_in_a_run_that_was_cut_off_is_not_lost_to_the_next(desk: Desk, monkeypatch):
     """What was moved to is nothing new to the next run: it is there, and unchanged."""
     monkeypatch.setattr("ragflow.scheduling.policies.PORTION", 1)

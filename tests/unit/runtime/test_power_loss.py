@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from ragflow.errors import RunError
 from ragflow.scheduling.shell import Shell
 from ragflow.targets.collection import CollectionTarget
-from tests.unit.runtime.damaged import STATE, STORE
+from tests.unit.runtime.damaged import NAME, STATE, STORE
 from tests.unit.runtime.injuries import deleted_owner, found, older_version
 
 
@@ -62,6 +63,22 @@ def test_a_store_wiped_behind_its_back_is_found_and_mended(world):
     assert world.repair()["clean"]
     assert world.rows() == whole
     assert world.embedded == {}
+
+
+def test_a_run_with_a_few_rows_to_write_does_not_hide_that_the_collection_is_gone(world):
+    whole = world.rows()
+    with world.home() as home:
+        generation = home.metadata.generations.published("collection", NAME)
+        home.vectors.drop(generation.physical)
+    world.write("new.txt", "A document that was not there before.\n")
+    with pytest.raises(RunError, match="is gone from its store") as refused:
+        world.run()
+    assert "ragflow repair" in refused.value.hint
+    world.embedded.clear()
+    assert world.repair()["clean"]
+    assert world.rows() == whole
+    assert world.embedded == {}
+    assert world.run()["documents"]["added"] == 1
 
 
 def test_a_store_that_came_back_from_an_older_backup_is_found_and_mended(world):

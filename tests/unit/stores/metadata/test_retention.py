@@ -141,6 +141,22 @@ def test_a_base_goes_where_one_that_stays_has_the_same_value(store, clock):
     }
 
 
+def test_the_base_of_a_base_stays_too(store, clock):
+    noise = random.Random(9).randbytes(2000).hex().encode()
+    store.memos.put(fp("text"), noise, task="extract")
+    store.memos.put(fp("clean"), noise[:3500], task="clean", base=fp("text"))
+    store.memos.put(fp("cuts"), noise[:3000], task="chunk", base=fp("clean"))
+    store.flush()
+    reach(store, [fp("cuts")])
+    clock.sleep(40 * 86_400)
+    assert store.retention.prune(KEEP, dry_run=True).memos == {}
+    assert store.retention.prune(KEEP).memos == {}
+    assert store.memos.get_many([fp("cuts")]) == {fp("cuts"): noise[:3000]}
+    store._writer.run(lambda connection: connection.exec_driver_sql("DELETE FROM reach").rowcount)
+    clock.sleep(40 * 86_400)
+    assert set(store.retention.prune(KEEP).memos) == {"extract", "clean", "chunk"}
+
+
 def test_an_artifact_stays_as_long_as_one_memo_refers_to_it(store, home, clock):
     noise = random.Random(9).randbytes(60_000)
     for name in ("one", "other"):
