@@ -17,7 +17,14 @@ from tests.crashes.reference import Stage
 
 #: Where each point is swept: the refresh, if it has it, since that does everything at once.
 STAGES = {
-    "first": ("make_current", "Instances.get", "set_locator", "SqliteGenerations.build", "create"),
+    "first": (
+        "make_current",
+        "Instances.get",
+        "set_locator",
+        "SqliteGenerations.build",
+        "SqliteRecipes.keep",
+        "create",
+    ),
     "replaced": ("publish", "forget", "drop", "let_go"),
 }
 
