@@ -16,6 +16,9 @@ class Listing(Protocol):
     def known(self) -> int:
         """Return how many owners of this source the ledger knew before."""
 
+    def read(self) -> int:
+        """Return how many of those were ever read; the others have nothing to lose."""
+
     def counts(self) -> Mapping[str, int]:
         """Return how many owners are listed, added, modified, stale, unchanged, deleted.
 

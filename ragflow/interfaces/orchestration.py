@@ -205,6 +205,12 @@ class Ledger(LedgerOfRows, Protocol):
     def set_locator(self, instance: Instance, source: str, locator: Mapping[str, Any]) -> None:
         """Record where the source looks."""
 
+    def guarded(self, instance: Instance, source: str) -> int | None:
+        """Return what was last set by `set_guarded`."""
+
+    def set_guarded(self, instance: Instance, source: str, number: int | None) -> None:
+        """Record of how many documents a loss is judged until deletions were made; None: of all."""
+
     def owners(
         self, generation: int, *, state: OwnerState | None = None, key: str | None = None
     ) -> Iterator[OwnerView]:

@@ -133,30 +133,38 @@ _CODE_SUFFIXES = {
 }
 #: Media types of source code.
 SOURCE_CODE = frozenset(_CODE_SUFFIXES.values())
-_TEXT_SUFFIXES = _CODE_SUFFIXES | {
-    "md": "text/markdown",
-    "markdown": "text/markdown",
-    "html": "text/html",
-    "htm": "text/html",
-    "xhtml": "text/html",
+#: Prose whose marks nobody reads here.
+_PROSE_SUFFIXES = {
     "rst": "text/x-rst",
     "adoc": "text/asciidoc",
     "asciidoc": "text/asciidoc",
     "org": "text/org",
     "tex": "text/x-tex",
-    "csv": "text/csv",
-    "tsv": "text/tab-separated-values",
-    "json": "application/json",
-    "yaml": "application/yaml",
-    "yml": "application/yaml",
-    "toml": "application/toml",
-    "xml": "application/xml",
-    "svg": "image/svg+xml",
-    "eml": "message/rfc822",
-    "mbox": "application/mbox",
-    "mhtml": "multipart/related",
-    "mht": "multipart/related",
 }
+_AS_TEXT = frozenset(_PROSE_SUFFIXES.values())
+_TEXT_SUFFIXES = (
+    _CODE_SUFFIXES
+    | _PROSE_SUFFIXES
+    | {
+        "md": "text/markdown",
+        "markdown": "text/markdown",
+        "html": "text/html",
+        "htm": "text/html",
+        "xhtml": "text/html",
+        "csv": "text/csv",
+        "tsv": "text/tab-separated-values",
+        "json": "application/json",
+        "yaml": "application/yaml",
+        "yml": "application/yaml",
+        "toml": "application/toml",
+        "xml": "application/xml",
+        "svg": "image/svg+xml",
+        "eml": "message/rfc822",
+        "mbox": "application/mbox",
+        "mhtml": "multipart/related",
+        "mht": "multipart/related",
+    }
+)
 
 _PROLOGUE = re.compile(r"\s*(?:<\?.*?\?>|<!--.*?-->)", re.DOTALL)
 _HTML = re.compile(r"\s*<(?:!doctype\s+html|html)\b", re.IGNORECASE)
@@ -189,6 +197,14 @@ def media_type(head: bytes, name: str) -> str:
     if not is_text(head):
         return "application/x-msdownload" if head.startswith(b"MZ") else OCTETS
     return _text_type(head, suffix)
+
+
+def read_as(media_type: str) -> str:
+    """Return the media type that a document of this one is read as.
+
+    What is read the same has the same, so that another suffix alone is no other document.
+    """
+    return "text/plain" if media_type in _AS_TEXT else media_type
 
 
 def _suffix(name: str) -> str:

@@ -81,12 +81,11 @@ def check_listing(listing: Listing, place: Mapping[str, Any], *, allow_deletions
         )
 
 
-def check_loss(lost: int, listing: Listing, place: Mapping[str, Any], limits: Limits) -> None:
-    """Refuse a listing that lost more of its documents than may be lost.
+def check_loss(lost: int, known: int, place: Mapping[str, Any], limits: Limits) -> None:
+    """Refuse a listing that lost more of the known documents than may be lost.
 
     Raises `GuardError` saying how many of how many.
     """
-    known = listing.known()
     if limits.allows_loss(lost, known):
         return
     raise GuardError(

@@ -8,6 +8,7 @@ from ragflow.errors import GuardError
 from ragflow.interfaces.listing import Listing
 from ragflow.interfaces.orchestration import Ledger
 from ragflow.runtime.guards import (
+    FEW_LOST,
     FEW_REDONE,
     check_listing,
     check_loss,
@@ -42,6 +43,7 @@ def judge_loss(
     listing: Listing,
     gone: Sequence[OwnerRemoval],
     *,
+    known: int,
     contents: Mapping[int, Fingerprint],
     moves: Moves,
     permissions: Permissions,
@@ -50,13 +52,23 @@ def judge_loss(
     limits = permissions.limits
     if permissions.allow_deletions or not listing.counts()["listed"]:
         return  # allowed, or refused before anything was done
-    if surely_lost(listing, gone, contents, limits):
+    if surely_lost(listing, gone, contents, known=known, limits=limits):
         return  # refused before anything was done
-    number = lost(listing, gone, contents, moves, limits)
+    number = lost(listing, gone, contents, moves, known=known, limits=limits)
     try:
-        check_loss(number, listing, origin.source.locator(), limits)
+        check_loss(number, known, origin.source.locator(), limits)
     except GuardError as error:
         permissions.refuse(error)
+
+
+def known_before(origin: Origin, listing: Listing, ledger: Ledger, instance: Instance) -> int:
+    """Return of how many documents a loss is judged: of those that had been read.
+
+    What a run adds that was refused its deletions, or was cut off before them, does not count:
+    else the same loss would be a smaller share to the next run, and pass.
+    """
+    guarded = ledger.guarded(instance, origin.node.source)
+    return listing.read() if guarded is None else min(guarded, listing.read())
 
 
 def contents_of(
@@ -91,11 +103,16 @@ def _judge_gone(
         check_listing(listing, place, allow_deletions=permissions.allow_deletions)
         if permissions.allow_deletions or permissions.is_partial:
             return
-        if limits.allows_loss(listing.counts()["deleted"], listing.known()):
+        deleted = listing.counts()["deleted"]
+        if deleted <= FEW_LOST:
+            return
+        known = known_before(origin, listing, ledger, instance)
+        if limits.allows_loss(deleted, known):
             return
         gone = list(listing.deleted())
         contents = contents_of(origin, gone, ledger, instance)
-        check_loss(surely_lost(listing, gone, contents, limits), listing, place, limits)
+        number = surely_lost(listing, gone, contents, known=known, limits=limits)
+        check_loss(number, known, place, limits)
     except GuardError as error:
         permissions.refuse(error)
 

@@ -14,9 +14,11 @@ def surely_lost(
     listing: Listing,
     gone: Sequence[OwnerRemoval],
     contents: Mapping[int, Fingerprint],
+    *,
+    known: int,
     limits: Limits,
 ) -> int:
-    """Return how many are lost, whatever the documents still to be read prove to be.
+    """Return how many of the known are lost, whatever the documents still to be read prove to be.
 
     0 where that may be few enough: then it is told once all are read. Each document to be read
     may be where all that had one content went. Of what is skipped, or could never be read,
@@ -24,7 +26,6 @@ def surely_lost(
     """
     counts = listing.counts()
     unread = counts["added"] + counts["modified"] + counts["stale"]
-    known = listing.known()
     if limits.allows_loss(len(gone), known):
         return 0
     by_content = Counter(contents[each.owner] for each in gone if each.owner in contents)
@@ -43,16 +44,18 @@ def lost(
     gone: Sequence[OwnerRemoval],
     contents: Mapping[int, Fingerprint],
     moves: Moves,
+    *,
+    known: int,
     limits: Limits,
 ) -> int:
-    """Return how many are lost, now that every other document was looked at.
+    """Return how many of the known are lost, now that every other document was looked at.
 
     A document is not lost whose content is listed under another key, or that was never read. The
     answer is exact where it is too many; what is few enough may be told as more.
     """
     read = [contents[each.owner] for each in gone if each.owner in contents]
     left = [content for content in read if content not in moves.found]
-    if limits.allows_loss(len(left), listing.known()):
+    if limits.allows_loss(len(left), known):
         return len(left)
     standing = listing.standing(list(set(left)))
     return sum(content not in standing for content in left)

@@ -13,7 +13,7 @@ from ragflow.core.states import Change
 from ragflow.errors import GuardError, NotFoundError, SourceError
 from ragflow.interfaces.listing import Listing
 from ragflow.interfaces.orchestration import Ledger
-from ragflow.runtime.judging import contents_of, judge_listing, judge_loss
+from ragflow.runtime.judging import contents_of, judge_listing, judge_loss, known_before
 from ragflow.runtime.origin import Origin, Permissions
 from ragflow.scheduling import policies
 from ragflow.scheduling.commits import Committer
@@ -66,6 +66,9 @@ def process(
         )
         if committer is not None and busy:
             permissions.before_writing()
+            if is_source and counts["deleted"] and not permissions.is_partial:
+                known = known_before(origin, listing, ledger, instance)
+                ledger.set_guarded(instance, name, known)
         if busy or origin.gatherings:
             came = _stream(
                 origin, surroundings, ledger, listing, committer=committer, permissions=permissions
@@ -75,6 +78,8 @@ def process(
         is_whole = committer is not None and is_source and not permissions.is_partial
         if is_whole and ledger.locator(instance, name) != place:
             ledger.set_locator(instance, name, place)
+        if is_whole and ledger.guarded(instance, name) is not None:
+            ledger.set_guarded(instance, name, None)
         return over
     finally:
         listing.close()
@@ -174,6 +179,7 @@ def _stream(
     contents = contents_of(origin, gone, ledger, surroundings.instance)
     moves = Moves((contents[each.owner], each.key) for each in gone if each.owner in contents)
     is_source = origin.node.shape is Shape.SOURCE
+    known = known_before(origin, listing, ledger, surroundings.instance) if gone else 0
     ground = _ordered(origin.ground, origin.graph)
     changes = changes_of(origin, listing, permissions, totals=surroundings.totals)
     if is_source and permissions.going_first is not None:
@@ -200,7 +206,15 @@ def _stream(
     shell.run()
     if is_source:
         surroundings.totals.deleted += len(gone) - moves.claimed
-        judge_loss(origin, listing, gone, contents=contents, moves=moves, permissions=permissions)
+        judge_loss(
+            origin,
+            listing,
+            gone,
+            known=known,
+            contents=contents,
+            moves=moves,
+            permissions=permissions,
+        )
     _remove(_explained(gone, moves), committer, surroundings)
     over = {**verdicts(shell.state, ground.nodes), **stage.served()}
     unread = Verdict(failed=stage.unread)  # no task was asked about those

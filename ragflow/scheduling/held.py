@@ -113,5 +113,11 @@ class Packer:
 
 
 def _base(call: Call) -> Fingerprint | None:
+    """Return the memo that what a call brings may repeat.
+
+    None for the call of a part: that would be compared with the whole of its document.
+    """
+    if call.path:
+        return None
     over = call.inputs[0] if call.inputs else None
     return over.memo.key if isinstance(over, Remembered) else None

@@ -12,6 +12,7 @@ import pytest
 
 from ragflow.config import find_project
 from ragflow.embedding.hashing import HashingEmbedder
+from ragflow.parsing.tesseract import Tesseract
 from ragflow.runtime.home import Home
 from ragflow.runtime.known_collections import export_rows
 from ragflow.stores.vectors.memory import MemoryStore
@@ -37,6 +38,26 @@ def rows_in_memory() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Home, "vectors", property(vectors))
+        yield
+
+
+@contextmanager
+def images_recognized_once() -> Iterator[None]:
+    """Let Tesseract look at no image a second time while the context lives.
+
+    That it says the same again is not what clean builds are made for, and takes most of their
+    time.
+    """
+    recognize, said = Tesseract.table, dict[Any, str]()
+
+    def table(self: Tesseract, image: Any, *, resolution: int) -> str:
+        key = (*vars(self).items(), image.mode, image.size, image.tobytes(), resolution)
+        if key not in said:
+            said[key] = recognize(self, image, resolution=resolution)
+        return said[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Tesseract, "table", table)
         yield
 
 

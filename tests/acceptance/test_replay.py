@@ -15,6 +15,7 @@ from ragflow.tasks import chunk, embed, extract, files, read, upsert
 from tests.acceptance.projects import (
     Rows,
     embedding_noted,
+    images_recognized_once,
     new_project,
     rows_in_memory,
     rows_of,
@@ -29,7 +30,7 @@ EMPTIED = {BOOK: {49, 90}, PEPS: set()}
 #: Where nearly every file of the other history is listed under another key.
 MOVE = 11
 #: Most clean builds that a process makes before it is handed others.
-PORTION = 5
+PORTION = 10
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +50,7 @@ def book(folder: str, collection: str = "book", model: str = "hashing") -> None:
 def clean_builds(corpus: Path, numbers: Sequence[int]) -> list[Rows]:
     """Return the rows of a clean build of each of these states; runs in a process of its own."""
     found = []
-    with TemporaryDirectory() as name, rows_in_memory():
+    with TemporaryDirectory() as name, rows_in_memory(), images_recognized_once():
         folder = Path(name) / "src"
         for number, _ in enumerate(Replay(corpus).play(folder), 1):
             if number in numbers:

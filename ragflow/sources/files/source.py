@@ -139,7 +139,7 @@ class Files:
         `SkipDocument` where it grew too large, and `DocumentError` where it kept changing.
         """
         from ragflow.incremental.fingerprint import fingerprint_value
-        from ragflow.parsing.media_types import HEAD, media_type
+        from ragflow.parsing.media_types import HEAD, media_type, read_as
 
         try:
             path = unspell(key)
@@ -153,7 +153,7 @@ class Files:
             clock=self._clock,
         )
         kind = media_type(data[:HEAD], key)
-        document = Document.of(data, kind)
+        document = Document.of(data, read_as(kind))
         content = fingerprint_value(document)
         return Loaded(document, content, {"media_type": kind}, len(data))
 

@@ -33,6 +33,8 @@ from ragflow.stores.metadata.owners import owner_views
 from ragflow.stores.metadata.reaching import let_go_generation
 from ragflow.stores.metadata.writer import Writes
 
+_GUARDED = "SELECT g.number FROM source_state AS c JOIN guarded AS g ON g.source = c.id \
+WHERE c.instance = ? AND c.source = ?"
 _FORGET = (
     "DELETE FROM done WHERE generation = ?",
     "DELETE FROM held WHERE generation = ?",
@@ -223,6 +225,22 @@ AND EXISTS (SELECT 1 FROM seen WHERE source = c.id) ORDER BY source"
             number = self._definitions.add_source(connection, instance.id, source)
             statement = "UPDATE source_state SET locator = ?, listed_at = ? WHERE id = ?"
             connection.exec_driver_sql(statement, (text, now, number))
+
+        self._writer.run(write)
+
+    def guarded(self, instance: Instance, source: str) -> int | None:
+        """Return what was last set by `set_guarded`."""
+        rows = self._connections.fetch(_GUARDED, (instance.id, source))
+        return rows[0][0] if rows else None
+
+    def set_guarded(self, instance: Instance, source: str, number: int | None) -> None:
+        """Record of how many documents a loss is judged until deletions were made; None: of all."""
+
+        def write(connection: Connection) -> None:
+            place = self._definitions.add_source(connection, instance.id, source)
+            connection.exec_driver_sql("DELETE FROM guarded WHERE source = ?", (place,))
+            if number is not None:
+                connection.exec_driver_sql("INSERT INTO guarded VALUES (?, ?)", (place, number))
 
         self._writer.run(write)
 

@@ -43,6 +43,8 @@ from ragflow.stores.metadata.listing_statements import (
 #: Owners that become objects at a time.
 PAGE = 500
 
+_READ = "SELECT count(content) FROM main.seen WHERE source = ?"
+
 _ADDED, _MODIFIED, _STALE, _UNCHANGED, _UNCHANGED_SKIPPED, _UNCHANGED_HELD_BACK = range(6)
 _CHANGES = (Change.ADDED, Change.MODIFIED, Change.STALE) + (Change.UNCHANGED,) * 3
 
@@ -72,6 +74,7 @@ class SqliteListing:
         self._source = source
         self._lock = threading.Lock()
         self._counts: dict[str, int] | None = None
+        self._read: int | None = None
         self._connection: Connection | None = None
         connections.check_process()
         with in_words_of_ours(connections.database):
@@ -148,6 +151,15 @@ class SqliteListing:
     def known(self) -> int:
         """Return how many owners of this source the ledger knew before."""
         return self._known
+
+    def read(self) -> int:
+        """Return how many of those were ever read, as it stands when first asked."""
+        with self._lock, in_words_of_ours(self._connections.database):
+            if self._read is None:
+                connection = self._open()
+                rows = fetch(connection, _READ, (self._number(connection),))
+                self._read = int(rows[0][0])
+            return self._read
 
     def counts(self) -> Mapping[str, int]:
         """Return how many owners are listed, added, modified, stale, unchanged, deleted.

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 #: Revisions of the schema, oldest first; the last is the one this code works with.
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 
 schema = MetaData()
 
@@ -80,6 +80,14 @@ source_state = Table(
     Column("cursor", LargeBinary),
     Column("listed_at", BigInteger),
     UniqueConstraint("instance", "source"),
+)
+
+guarded = Table(
+    "guarded",
+    schema,
+    Column("source", Integer, primary_key=True, autoincrement=False),
+    #: How many of its documents had been read before deletions that are still to come.
+    Column("number", Integer, nullable=False),
 )
 
 seen = Table(

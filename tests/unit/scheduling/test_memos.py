@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from ragflow import Item, Part, pipeline, task
+from ragflow.stores.metadata.memos import SqliteMemos
 from ragflow.tasks import read
 from tests.unit.scheduling.desk import Desk, Shelf, changes, did, save
 
@@ -30,6 +31,28 @@ def upper(text: str) -> str:
 def mark(texts: list[str]) -> list[str]:
     CALLS.append(list(texts))
     return [f"{text}!" for text in texts]
+
+
+def test_only_what_is_made_of_a_whole_memo_may_be_kept_as_what_differs(desk: Desk, monkeypatch):
+    """A part would be compared with all of its document, a thousand with a thousand."""
+    bases = []
+    put = SqliteMemos.put
+
+    def noted(self, key, value, *, task, base=None):
+        bases.append((task, base is not None))
+        put(self, key, value, task=task, base=base)
+
+    @task(version="1")
+    def halves(text: str) -> list[Part[str]]:
+        return [Part(text[:1], {}), Part(text[1:], {})]
+
+    @pipeline
+    def p(table: str = "t"):
+        save(mark(halves(upper(read(Shelf(a="one"))))), table=table)
+
+    monkeypatch.setattr(SqliteMemos, "put", noted)
+    desk.run(p)
+    assert sorted(bases) == [("halves", True), ("mark", False), ("mark", False), ("upper", False)]
 
 
 def test_what_was_computed_is_remembered_for_the_home(desk: Desk):

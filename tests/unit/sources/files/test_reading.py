@@ -47,6 +47,18 @@ def test_the_name_is_no_part_of_what_is_loaded_but_its_suffix_may_be(folder, loa
     assert contents[0] == contents[1] != contents[2]
 
 
+def test_a_suffix_that_is_read_the_same_is_told_and_changes_nothing(folder, load):
+    for name in ("a.txt", "a.rst"):
+        (folder / name).write_text("same")
+    text, rest = load("a.txt"), load("a.rst")
+    assert text.content == rest.content
+    assert text.value.media_type == rest.value.media_type == "text/plain"
+    assert (text.metadata, rest.metadata) == (
+        {"media_type": "text/plain"},
+        {"media_type": "text/x-rst"},
+    )
+
+
 def test_every_listed_key_can_be_loaded(write, listed, load):
     names = [b"caf\xe9.md", b"-rf.md", b"a\nb.md", rb"a\xff.md", "é".encode(), b"x/\xff\xfe/y"]
     write(*names)
