@@ -23,7 +23,7 @@ from ragflow.core.reasons import (
 )
 from ragflow.core.recipes import Recipe
 from ragflow.core.records import Instance, RunRecord
-from ragflow.core.states import OwnerState
+from ragflow.core.states import OwnerState, RunState
 from ragflow.errors import NotFoundError, RagflowError, UsageError
 from ragflow.incremental.why import differences
 from ragflow.runtime.home import Home
@@ -38,6 +38,7 @@ from ragflow.views.reasons import cause_sentence, difference_sentence
 _LOOKED_AT = 1_000
 #: Keys, or ids, named in one sentence.
 _NAMED = 3
+_STOPPED = (RunState.FAILED, RunState.CANCELLED)
 _ROW = re.compile(r"[0-9a-f]{4,32}", re.ASCII)
 
 
@@ -114,9 +115,22 @@ class Known:
         recent = self.store.runs.recent(limit=_LOOKED_AT, instance=named[instance])
         return next((run for run in recent if run.instance_id == instance), None)
 
+    @functools.cache  # noqa: B019 - lives as long as one command
+    def last_whole(self, instance: int) -> RunRecord | None:
+        """Return the last run of an instance that came to its end, else the last.
+
+        One that was refused, or looked in another folder by mistake, is no usual one.
+        """
+        newest = self.last_run(instance)
+        if newest is None or newest.state not in _STOPPED:
+            return newest
+        recent = self.store.runs.recent(limit=_LOOKED_AT, instance=newest.instance)
+        of_it = (run for run in recent if run.instance_id == instance)
+        return next((run for run in of_it if run.state not in _STOPPED), newest)
+
     def request(self, instance: int) -> Request | str:
-        """Return the request for a run like the instance's last, or why there can be none."""
-        run = self.last_run(instance)
+        """Return the request for a run like the instance's usual, or why there can be none."""
+        run = self.last_whole(instance)
         if run is None:
             return "it has never run"
         try:
@@ -125,8 +139,8 @@ class Known:
             return str(error)
 
     def command(self, instance: int) -> str:
-        """Return what to type for a run like the instance's last: another may write elsewhere."""
-        run = self.last_run(instance)
+        """Return what to type for a run like the instance's usual: another may write elsewhere."""
+        run = self.last_whole(instance)
         if run is None:
             return "ragflow run"
         words = ["ragflow", "run", run.pipeline]

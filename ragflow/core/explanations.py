@@ -108,6 +108,8 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     version: str | None
     #: The last run of the instance.
     last_run: int | None
+    #: What stopped that run before its end; None where nothing did.
+    stopped_by: str | None = None
     #: What the last run that worked on it, or the one asked for, did; None where none did, or
     #: nobody wrote it down.
     last: Worked | None

@@ -37,6 +37,7 @@ def explanation_tables(one: Explanation) -> list[Table]:
         ("last run", _last(one)),
         *_effort(one.last),
         *(("stands", standing_sentence(each)) for each in one.ends),
+        ("stopped", _stopped(one)),
         ("next run", one.next.sentence),
     ]
     tables = [pairs([fact for fact in facts if fact[1]])]
@@ -58,6 +59,11 @@ def _last(one: Explanation) -> str:
     if one.last_run is not None and one.last_run > one.last.run:
         told += f"; run {one.last_run}, the last, did nothing with it"
     return told
+
+
+def _stopped(one: Explanation) -> str:
+    """Return why the last run did nothing of what the next would do, where it was stopped."""
+    return "" if one.stopped_by is None else f"run {one.last_run}, the last: {one.stopped_by}"
 
 
 def _since(worked: Worked) -> str:

@@ -57,6 +57,10 @@ class Collection:
     instead_of: str | None
 
 
+#: How Chroma spells SQLite's words for a file that is damaged, and one that is no database.
+_DAMAGED = ("(code: 11)", "(code: 26)")
+
+
 class Engine:
     """An open client, let go of when the object is; safe for threads that only read.
 
@@ -243,9 +247,18 @@ class Engine:
             if isinstance(error, Exception) or type(error).__name__ == "PanicException":
                 raise HomeError(
                     f"the store in {self._folder} could not {what}: {error}",
-                    hint="check who may write there, and whether the disk is full",
+                    hint=_hint(str(error)),
                 ) from error
             raise
+
+
+def _hint(message: str) -> str:
+    if any(code in message for code in _DAMAGED):
+        return (
+            "its database is damaged: move the folder away, then `ragflow repair` makes each "
+            "collection anew from what is remembered"
+        )
+    return "check who may write there, and whether the disk is full"
 
 
 def _describe(dimension: int, label: str) -> dict[str, Any]:

@@ -72,6 +72,22 @@ def test_a_document_tells_what_was_done_how_it_stands_and_what_comes_next(sized)
     assert lines[-1].split() == ["next", "run", "nothing", "to", "do"]
 
 
+def test_a_run_that_was_refused_is_named_and_is_no_usual_one(sized):
+    texts = {path: path.read_text("utf-8") for path in (sized.folder / "docs").iterdir()}
+    for path in texts:
+        path.unlink()
+    sized.refused("run", "sized", "-p", "size=50", code=1)
+    for path, text in texts.items():
+        path.write_text(text, encoding="utf-8")
+    found = why(sized, "a.txt")
+    assert found["last_run"] == 2
+    assert "lists no document" in found["stopped_by"]
+    assert found["next"]["cause"] == "touched"  # with the size of the run that came to its end
+    told = sized.type("why", "a.txt").out
+    assert "run 2, the last: " in told
+    assert "lists no document" in told
+
+
 def test_what_the_next_run_would_do_is_found_without_a_run(sized):
     sized.write(a="the first text, edited", c="new")
     assert why(sized, "a.txt")["next"]["cause"] == "modified"

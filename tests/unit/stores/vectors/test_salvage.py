@@ -46,6 +46,13 @@ def an_index(folder: Path) -> Path:
     return next(folder.glob(f"*/{LAST}")).parent
 
 
+def test_a_database_that_is_none_is_told_from_a_full_disk(folder):
+    (folder / "chroma.sqlite3").write_bytes(b"no database" * 1000)
+    with pytest.raises(HomeError, match="not a database") as raised:
+        ChromaStore(folder).get(PLACE, ["000"])
+    assert "`ragflow repair`" in raised.value.hint
+
+
 def check_whole(folder: Path) -> None:
     """Check that both places hold every row, find every row, and nothing else lies about."""
     store = ChromaStore(folder)
