@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from ragflow.core.resource_use import resource
+from ragflow.core.secret_reference import Secret
 from ragflow.core.task import task
 from ragflow.documents import Chunk, Vector
 from ragflow.embedding.model_spec import load_spec
@@ -14,12 +15,19 @@ def _space(model: str, model_folders: tuple[str, ...] = ()) -> dict[str, Any]:
     return load_spec(model, folders=map(Path, model_folders)).identity()
 
 
-@resource(identity=_space)
-def embedder(model: str, model_folders: tuple[str, ...] = ()) -> Embedder:
-    """Open the embedder of a model, on the best device there is."""
-    from ragflow.embedding.opening import open_embedder
+def _key(model: str, model_folders: tuple[str, ...] = ()) -> dict[str, Secret]:
+    endpoint = load_spec(model, folders=map(Path, model_folders)).endpoint
+    return {"key": Secret(endpoint.secret)} if endpoint and endpoint.secret else {}
 
-    return open_embedder(load_spec(model, folders=map(Path, model_folders)))
+
+@resource(identity=_space, secrets=_key)
+def embedder(model: str, model_folders: tuple[str, ...] = (), key: str = "") -> Embedder:
+    """Open the embedder of a model, on the best device there is; once a process."""
+    from ragflow.embedding.opening import open_embedder
+    from ragflow.embedding.shared import shared_embedder
+
+    spec = load_spec(model, folders=map(Path, model_folders))
+    return open_embedder(spec, key=key) if spec.is_remote else shared_embedder(spec)
 
 
 class TokensRead:

@@ -18,6 +18,10 @@ from ragflow.cli.schema import FOLDER
 #: Seconds that another process may take for anything, on a machine that is busy.
 PATIENCE = 60.0
 
+#: Seconds after which a file can no more change unseen within the grain of its times. Until
+#: then its token equals no other, and only reading it tells that it is the same.
+GRAIN = 0.06
+
 #: Steps, and a pipeline over files some of which cannot be served.
 PIPELINES = '''
 import time
@@ -157,6 +161,7 @@ class Project:
         (self.folder / "docs").mkdir(exist_ok=True)
         for name, text in texts.items():
             (self.folder / "docs" / f"{name}.txt").write_text(f"{text}\n", encoding="utf-8")
+        time.sleep(GRAIN)
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """What `why`, `why-not` and lineage say of documents that real runs made rows of."""
 
-import time
-
 import pytest
 
 import ragflow
@@ -32,8 +30,6 @@ def sized(project):
     """A project with two documents that are served."""
     (project.folder / "pipelines" / "sized.py").write_text(SIZED, encoding="utf-8")
     project.write(a="the first text about databases", b="the second text about networks")
-    # What is read within the grain of the clock is read again by the next run.
-    time.sleep(0.06)
     project.type("run", "sized")
     return project
 
