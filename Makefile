@@ -31,7 +31,7 @@ override FOLDER := $(value FOLDER)
 override QUESTION := $(value QUESTION)
 export FOLDER QUESTION
 
-.PHONY: help setup system-parts demo test check test-long crash simulate lint format types imports fast-tests bench-scifact bench-edits bench-noop bench-scheduler bench-state clean
+.PHONY: help setup system-parts demo test check test-long crash simulate lint format types imports fast-tests bench-scifact bench-edits bench-embed bench-ingest bench-noop bench-scheduler bench-state clean
 
 help:
 	@echo 'make demo           set up, index a folder and ask it a question (FOLDER=… QUESTION=…)'
@@ -45,6 +45,8 @@ help:
 	@echo 'make format         rewrite the code in the house format'
 	@echo 'make bench-scifact  retrieval quality on BEIR SciFact, beside the published figure'
 	@echo 'make bench-edits    chunks embedded again after an edit, beside other splitters'
+	@echo 'make bench-embed    texts a second beside sentence-transformers, and the share of the peak'
+	@echo 'make bench-ingest   from files to an index, beside embedding alone and four other pipelines'
 	@echo 'make bench-noop     what a refresh costs that finds nothing to do, beside CocoIndex'
 	@echo 'make bench-scheduler  what an item and a step cost, beside another durable scheduler'
 	@echo 'make bench-state    what a home remembers of 100,000 chunks, beside vectors and text'
@@ -91,6 +93,10 @@ $(REFERENCE)/.ready:
 	@$(REFERENCE)/bin/python -m pip --disable-pip-version-check --quiet install 'dbos==3.4.0'
 	@touch $@
 
+bench-embed: setup
+	$(STEP) 'texts a second beside sentence-transformers, and the share of the peak'
+	@PYTHONPATH=. $(BIN)/python tests/benchmarks/embedding.py --busy
+
 bench-scheduler: setup $(REFERENCE)/.ready
 	$(STEP) 'what an item and a step cost, beside DBOS Transact on SQLite'
 	@PYTHONPATH=. $(BIN)/python tests/benchmarks/scheduler.py --reference $(REFERENCE)/bin/python
@@ -124,6 +130,22 @@ $(COCOINDEX)/.ready:
 bench-noop: setup $(COCOINDEX)/.ready
 	$(STEP) 'a refresh that finds nothing to do, beside CocoIndex'
 	@PYTHONPATH=. $(BIN)/python tests/benchmarks/noop.py --reference $(COCOINDEX)/bin/python
+
+# Likewise; every version is pinned, of what they bring too. Whole processes are measured with their
+# imports, so all of it is compiled.
+INGEST := .venv-ingest
+PINNED := tests/benchmarks/ingest_peers/requirements.txt
+$(INGEST)/.ready: $(PINNED)
+	@python='$(EXTENSIBLE)'; test -n "$$python" || { echo 'error: no Python 3.11 or newer found that loads extensions of SQLite; name one: make EXTENSIBLE=/path/to/python' >&2; exit 1; }; \
+	test -x $(INGEST)/bin/python || "$$python" -m venv --without-pip $(INGEST)
+	$(STEP) 'installing four other pipelines (2 GB)'
+	@$(PIP) --python $(INGEST)/bin/python install --no-compile -r $(PINNED)
+	@$(INGEST)/bin/python -m compileall -qq -j 0 $(INGEST)/lib || true
+	@touch $@
+
+bench-ingest: setup $(INGEST)/.ready
+	$(STEP) 'from files to a searchable index'
+	@PYTHONPATH=. $(BIN)/python tests/benchmarks/ingest.py --reference $(INGEST)/bin/python
 
 # --- Checking ---------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ import msgspec
 from ragflow.core.needs import MACHINE, Limits, read_size
 from ragflow.core.rates import Rate, is_written_out, read_rate
 from ragflow.core.shares import read_share
-from ragflow.errors import PipelineError, UsageError
+from ragflow.errors import NotFoundError, PipelineError, UsageError
 
 FILE = "ragflow.toml"
 
@@ -136,8 +136,8 @@ def find_project(start: Path | None = None) -> Project:
     """Find ragflow.toml in `start` (the working directory) or above, as git does.
 
     ``RAGFLOW_HOME`` says where the home is; else it is ``.ragflow`` beside the file. With
-    ``RAGFLOW_HOME`` no file is needed. Raises `UsageError` when there is neither, and for a
-    file that cannot be understood.
+    ``RAGFLOW_HOME`` no file is needed. Raises `NotFoundError` when there is neither, and
+    `UsageError` for a file that cannot be understood.
     """
     here = (start or Path.cwd()).absolute()
     stated = os.environ.get("RAGFLOW_HOME")
@@ -146,7 +146,7 @@ def find_project(start: Path | None = None) -> Project:
         if (folder / FILE).is_file():
             return Project(folder, home or folder / ".ragflow", _read(folder / FILE))
     if home is None:
-        raise UsageError(
+        raise NotFoundError(
             f"there is no {FILE} in {here} or any folder above",
             hint="run `ragflow init` here, or set RAGFLOW_HOME",
         )

@@ -20,6 +20,7 @@ RagflowError
 │   ├── GiveUp               a task says that trying again is of no use
 │   ├── RetryTask            a task asks to be tried again
 │   ├── TimedOutError        it waited or took longer than its task may
+│   ├── EndpointError        a service that was asked answered with an error, or not at all
 │   └── LimitError           it took more memory or wrote more than its task may
 ├── PluginError              a plugin is missing or broke its contract
 └── InternalError            ragflow broke one of its own rules; never a user's doing
@@ -29,6 +30,7 @@ RagflowError
 `hint` says what to do next; the command line prints it as ``hint: …``.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Literal
 
@@ -196,6 +198,30 @@ class TimedOutError(DocumentError):
         )
         self.which = which
         self.limit = limit
+
+
+class EndpointError(DocumentError):
+    """A service that was asked answered with an error, or not at all.
+
+    It carries the number and the headers of the answer, by which the scheduler tells whether
+    it passes and when to ask again.
+    """
+
+    code = "endpoint"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status_code: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        #: Number of the HTTP answer; None where none came.
+        self.status_code = status_code
+        #: Headers of the answer.
+        self.headers = dict(headers or {})
 
 
 class LimitError(DocumentError):

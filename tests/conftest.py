@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import socket
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # Before any test imports a library that would look for a model beyond this machine.
 os.environ["HF_HUB_OFFLINE"] = "1"
+
+# What runs find out about this machine is for them alone: kept, it would decide what others do.
+_KEPT = tempfile.TemporaryDirectory(prefix="ragflow-tests-")
+os.environ["XDG_CACHE_HOME"] = _KEPT.name
 
 # Two busy cores make any deadline a matter of luck.
 settings.register_profile("ragflow", deadline=None)

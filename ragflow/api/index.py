@@ -11,7 +11,9 @@ import msgspec
 from ragflow.api.results import Repair, Verification
 from ragflow.config import find_project
 from ragflow.core.records import Generation
-from ragflow.errors import NotFoundError, ParameterError
+from ragflow.core.secret_reference import Secret
+from ragflow.documents import Vector
+from ragflow.errors import EndpointError, NotFoundError, ParameterError
 from ragflow.interfaces.ingestion import Embedder, Match
 from ragflow.runtime.home import Home
 from ragflow.runtime.known_collections import find_collection
@@ -73,7 +75,8 @@ class Index:
         """Return the `k` chunks most similar to the query, best first.
 
         `where` filters by payload: ``{"key": "a.md"}``, ``{"page": {"$gte": 3}}``,
-        ``{"$or": [...]}``. Raises `ParameterError` for an empty query or a `k` below 1.
+        ``{"$or": [...]}``. Raises `ParameterError` for an empty query or a `k` below 1, and
+        `EndpointError` where a remote model does not answer.
         """
         if not query.strip():
             raise ParameterError("the query is empty", hint="ask for something")
@@ -86,7 +89,7 @@ class Index:
     def _query(self, query: str, k: int, where: Mapping[str, Any] | None) -> list[Match]:
         for last in (False, True):
             generation = find_collection(self._home, self.collection)
-            vector = self._embedder(generation).embed([query], kind="query")[0]
+            vector = self._vector(query, generation)
             try:
                 return self._home.vectors.query(
                     generation.physical, vector.floats(), k=k, where=where
@@ -99,6 +102,14 @@ class Index:
                     raise
         raise AssertionError
 
+    def _vector(self, query: str, generation: Generation) -> Vector:
+        try:
+            return self._embedder(generation).embed([query], kind="query")[0]
+        except (ConnectionError, TimeoutError) as error:  # of a remote model
+            raise EndpointError(
+                str(error), hint="ask again once it answers; `ragflow models check --ask` tells"
+            ) from error
+
     def _embedder(self, generation: Generation) -> Embedder:
         """Return the embedder of the generation's space, not of its name alone."""
         name, space = str(generation.space["name"]), repr(sorted(generation.space.items()))
@@ -108,6 +119,7 @@ class Index:
     def _opened(self, name: str, space: str, generation: Generation) -> Embedder:
         from ragflow.embedding.model_spec import load_spec
         from ragflow.embedding.opening import open_embedder
+        from ragflow.secrets import resolve
 
         if space not in self._embedders:
             project = self._home.project
@@ -118,7 +130,9 @@ class Index:
                     "than the one installed",
                     hint="run its pipeline again with --accept, or install that model",
                 )
-            self._embedders[space] = open_embedder(spec, light=True)
+            secret = spec.endpoint.secret if spec.endpoint else ""
+            key = resolve(Secret(secret)) if secret else ""
+            self._embedders[space] = open_embedder(spec, light=True, key=key)
         return self._embedders[space]
 
     def __len__(self) -> int:
@@ -161,7 +175,12 @@ class Index:
         return Repair(mended)
 
     def close(self) -> None:
-        """Let go of the stores; may be called twice."""
+        """Let go of the stores and of endpoints; may be called twice."""
+        with self._opening:
+            for embedder in self._embedders.values():
+                if hasattr(embedder, "close"):  # one that keeps connections
+                    embedder.close()
+            self._embedders.clear()
         self._home.close()
 
     def __enter__(self) -> Self:

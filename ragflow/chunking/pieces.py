@@ -27,6 +27,9 @@ _SHARE = 0.4
 #: A piece of at most so many sizes is cut in two that both fit, where there is a place for it.
 _TWO = 1.8
 
+#: Characters of a token, at least, in nearly all text: what has fewer is likely to fit.
+_LIKELY = 4
+
 _Window = tuple[int, int]
 
 
@@ -45,7 +48,7 @@ def pieces(
     stands above. See `cut` for the guarantees.
     """
     text = of.text
-    if fits(text, tokenizer=tokenizer, size=size):
+    if len(text) <= _LIKELY * size and fits(text, tokenizer=tokenizer, size=size):
         yield 0, len(text)
         return
     ruler = Ruler(text, tokenizer=tokenizer)
@@ -55,8 +58,7 @@ def pieces(
     waiting = [(0, len(text))]
     while waiting:
         start, end = waiting.pop()
-        is_short = ruler.tokens(start, end) <= size
-        if end - start == 1 or (is_short and fits(text[start:end], tokenizer=tokenizer, size=size)):
+        if end - start == 1 or ruler.fits(start, end, size):
             yield start, end
             continue
         place = chooser.best(start, end)

@@ -13,6 +13,8 @@ from ragflow.interfaces.ingestion import Tokenizer
 REACH = 64
 #: Below this, one character (four bytes of UTF-8, say) could have more tokens than a chunk.
 SMALLEST = 8
+#: Where every tokenizer parts words that parts any.
+_BLANKS = " \n\t\r"
 #: Characters tokenized at once: a tokenizer takes 200 bytes and more for each.
 _BLOCK = 1 << 16
 
@@ -49,10 +51,13 @@ class Ruler:
     """The tokens of one long text, found once, to look up how many lie between two places.
 
     Looking up is an estimate: a slice may have a few tokens more or fewer than the text
-    around it shows, so what is cut is counted by itself.
+    around it shows, so what is cut is counted by itself; but where tokens are those of words,
+    and the slice is of whole words, it has as many alone.
     """
 
     def __init__(self, text: str, *, tokenizer: Tokenizer) -> None:
+        self._text = text
+        self._tokenizer = tokenizer
         self._end = len(text)
         marks = array("Q")
         start = 0
@@ -60,12 +65,32 @@ class Ruler:
             stop = _block_end(text, start)
             marks.extend(start + first for first, _ in tokenizer.spans(text[start:stop]))
             start = stop
+        #: The tokens of the text as a whole, unless it was tokenized in several blocks.
+        self._whole = len(marks) if len(text) <= _BLOCK else None
         #: Where tokens begin, in order, and a place every `REACH` characters without any.
         self.marks = _without_gaps(marks, len(text))
 
     def tokens(self, start: int, end: int) -> int:
         """Return how many tokens begin in a span."""
         return bisect_left(self.marks, end) - bisect_left(self.marks, start)
+
+    def fits(self, start: int, end: int, size: int) -> bool:
+        """Tell whether a span has at most `size` tokens, exactly as the model will see it."""
+        if end - start > REACH * size:
+            return False
+        if (start, end) == (0, self._end):
+            whole = self._tokenizer.count(self._text) if self._whole is None else self._whole
+            return whole <= size
+        if self.tokens(start, end) > size:
+            return False
+        return self._is_of_words(start, end) or self._tokenizer.count(self._text[start:end]) <= size
+
+    def _is_of_words(self, start: int, end: int) -> bool:
+        return (
+            self._tokenizer.by_words
+            and (start == 0 or self._text[start - 1] in _BLANKS)
+            and (end == self._end or self._text[end] in _BLANKS)
+        )
 
     def after(self, start: int, tokens: int) -> int:
         """Return the place so many tokens after `start`, the end where there are fewer."""

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ragflow import __version__
-from ragflow.cli import collection_commands, dead_letter_commands, memo_commands
+from ragflow.cli import collection_commands, dead_letter_commands, memo_commands, model_commands
 from ragflow.cli.audit import list_audit
 from ragflow.cli.control import cancel_run, pause_run, resume_run
 from ragflow.cli.documents import list_documents
@@ -23,6 +23,7 @@ from ragflow.cli.init import init_project
 from ragflow.cli.lineage import show_lineage
 from ragflow.cli.logs import print_logs
 from ragflow.cli.output import ReaderGoneError
+from ragflow.cli.parse import parse_file
 from ragflow.cli.pipelines import list_pipelines
 from ragflow.cli.plan import plan_pipeline
 from ragflow.cli.query import query_collection
@@ -51,6 +52,7 @@ app.command("resume")(resume_run)
 app.command("pause")(pause_run)
 app.command("cancel")(cancel_run)
 app.command("query")(query_collection)
+app.command("parse")(parse_file)
 app.command("runs")(list_runs)
 app.command("show")(show_run)
 app.command("logs")(print_logs)
@@ -64,6 +66,7 @@ app.command("lineage")(show_lineage)
 app.command("verify")(verify_collection)
 app.command("repair")(repair_collection)
 app.add_typer(memo_commands.app, name="memos")
+app.add_typer(model_commands.app, name="models")
 app.command("forget")(forget_document)
 app.command("export")(export_collection)
 app.command("graph")(draw_graph)

@@ -18,6 +18,7 @@ class Name(StrEnum):
     RUNS = "runs"
     PLAN = "plan"
     QUERY = "query"
+    PARSE = "parse"
     DOCUMENTS = "documents"
     DEAD_LETTERS = "dead-letters"
     AUDIT = "audit"
@@ -33,6 +34,9 @@ class Name(StrEnum):
     MEMOS = "memos"  #: ``memos stats``
     MEMOS_PRUNE = "memos-prune"
     MEMOS_EXPLAIN = "memos-explain"
+    MODELS = "models"  #: ``models list`` and ``models show``
+    MODELS_CHECK = "models-check"
+    MODELS_CALIBRATE = "models-calibrate"
     FORGET = "forget"
 
 

@@ -87,9 +87,9 @@ def is_passing(error: BaseException) -> bool:
 
     So do: a connection that failed, timeouts, memory or file handles that ran out, a locked
     SQLite database, and the HTTP answers 408, 425, 429, 500, 502, 503, 504 and any that says
-    when to ask again. Errors of ragflow itself do not.
+    when to ask again. Errors of ragflow itself do not, but for those that carry such an answer.
     """
-    if isinstance(error, RagflowError):
+    if isinstance(error, RagflowError) and _answer(error) is None:
         return False
     if isinstance(error, BaseExceptionGroup):
         return all(is_passing(each) for each in error.exceptions)

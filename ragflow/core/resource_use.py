@@ -28,6 +28,7 @@ class Resource(Generic[T]):
         self,
         function: Callable[..., T | AbstractContextManager[T]],
         identity: Callable[..., Any] | None = None,
+        secrets: Callable[..., Mapping[str, Secret]] | None = None,
     ) -> None:
         functools.update_wrapper(self, function)
         self.function = function
@@ -38,6 +39,7 @@ class Resource(Generic[T]):
             give=f"bind it in the call of the task, as in llm={self.name}({{name}}=...)",
         )
         self._identity = identity
+        self._secrets = secrets
 
     def __call__(self, **parameters: Any) -> "ResourceUse":
         """Bind parameters: ``situate(chunks, llm=client(model="x"))``."""
@@ -47,9 +49,12 @@ class Resource(Generic[T]):
     def identity(self, parameters: Mapping[str, Any]) -> Any:
         """Return the plain value that counts; by default name and parameters."""
         if self._identity is not None:
-            wanted = inspect.signature(self._identity).parameters
-            return self._identity(**{k: v for k, v in parameters.items() if k in wanted})
+            return _called(self._identity, parameters)
         return [self.name, dict(parameters)]
+
+    def secrets(self, parameters: Mapping[str, Any]) -> Mapping[str, Secret]:
+        """Return the secrets it needs with these parameters, by the keyword that takes each."""
+        return {} if self._secrets is None else _called(self._secrets, parameters)
 
     def __identity__(self) -> str:
         return self.name
@@ -77,29 +82,40 @@ class ResourceUse(msgspec.Struct, frozen=True):
         given = {**taken, **self.given}
         secrets = {k: v for k, v in given.items() if isinstance(v, Secret)}
         plain = {k: v for k, v in given.items() if k not in secrets}
-        return {**parameters.without(secrets).convert(plain), **secrets}
+        bound = {**parameters.without(secrets).convert(plain), **secrets}
+        return {**bound, **self.resource.secrets(bound)}
+
+
+def _called(function: Callable[..., T], parameters: Mapping[str, Any]) -> T:
+    """Call a function with those of the parameters that it takes."""
+    wanted = inspect.signature(function).parameters
+    return function(**{k: v for k, v in parameters.items() if k in wanted})
 
 
 @overload
 def resource(function: Callable[..., T], /) -> Resource[T]: ...
 @overload
 def resource(
-    *, identity: Callable[..., Any] | None = None
+    *,
+    identity: Callable[..., Any] | None = None,
+    secrets: Callable[..., Mapping[str, Secret]] | None = None,
 ) -> Callable[[Callable[..., T]], Resource[T]]: ...
 def resource(
     function: Callable[..., Any] | None = None,
     /,
     *,
     identity: Callable[..., Any] | None = None,
+    secrets: Callable[..., Mapping[str, Secret]] | None = None,
 ) -> Any:
     """Declare how a resource is opened.
 
     The function returns the object, or a context manager whose value is the object; an
     object with ``close()`` is closed with the worker. `identity` is a function of the same
-    parameters that returns the plain value which enters fingerprints.
+    parameters that returns the plain value which enters fingerprints. `secrets` is one that
+    returns further keywords of the function, each a `Secret`, told just before it is opened.
     """
     if function is None:
-        return lambda decorated: Resource(decorated, identity)
+        return lambda decorated: Resource(decorated, identity, secrets)
     if not callable(function):
         raise PipelineError("@resource decorates a function")
-    return Resource(function, identity)
+    return Resource(function, identity, secrets)

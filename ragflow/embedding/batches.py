@@ -21,3 +21,9 @@ def plan_batches(lengths: Sequence[int], *, budget: int) -> list[list[int]]:
     if batch:
         batches.append(batch)
     return batches
+
+
+def waste(lengths: Sequence[int], batches: Sequence[Sequence[int]]) -> float:
+    """Return the share of padding in what is computed, 0 where nothing is."""
+    padded = sum(len(batch) * max(lengths[each] for each in batch) for batch in batches)
+    return 1 - sum(lengths[each] for batch in batches for each in batch) / padded if padded else 0.0

@@ -2,16 +2,20 @@
 
 import difflib
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 
+from ragflow.core.secret_reference import Secret
 from ragflow.errors import NotFoundError, ParameterError
 from ragflow.interfaces.ingestion import EmbedKind
 
 Positive = Annotated[int, msgspec.Meta(gt=0)]
+
+#: What makes a space or is needed to use it rightly: a shipped spec says of each where it was read.
+FACTS = ("revision", "dimension", "limit", "pooling", "normalization", "prompts", "licence")
 
 
 class Prompts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -25,25 +29,61 @@ class Prompts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.query if kind == "query" else self.document
 
 
+class EndpointSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a remote model is asked, and how; see `ragflow.embedding.remote`."""
+
+    #: The address that ``/embeddings`` is put behind: ``https://api.openai.com/v1``.
+    url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^/\s@]+(/[^\s?#@]*)?$")]
+    #: What the endpoint calls the model; part of the space.
+    model: Annotated[str, msgspec.Meta(min_length=1)]
+    #: Where the key is kept, ``env:NAME`` or ``file:PATH``; empty where none is asked for.
+    secret: str = ""
+    #: Most texts of one request.
+    texts: Positive = 128
+    #: Most tokens of one request, by estimate; None for no limit.
+    tokens: Positive | None = None
+    #: How numbers are asked for; base64 is a quarter of the bytes, and not known everywhere.
+    encoding: Literal["float", "base64"] = "float"
+    #: Whether it is asked for `dimension` components, for models that can give fewer.
+    shortens: bool = False
+    #: What counts tokens: ``estimate``, an encoding of tiktoken (``cl100k_base``), or
+    #: ``tokenizer.json`` for the one in the package, folder or hub's folder of the spec.
+    tokenizer: str = "estimate"
+    #: Seconds that the endpoint may keep silent.
+    timeout: Annotated[float, msgspec.Meta(gt=0)] = 60.0
+    #: US dollars for a million tokens.
+    price: Annotated[float, msgspec.Meta(ge=0)] | None = None
+
+    def __post_init__(self) -> None:
+        if self.secret:
+            try:
+                Secret(self.secret)
+            except ParameterError as error:
+                raise ValueError(str(error)) from error
+
+
 class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A model that turns texts into vectors, as its file in ``models/`` states it."""
 
     #: The name users write, and the name of its file.
     name: str
-    #: What computes the vectors.
-    kind: Literal["sentence-transformers", "hashing"]
+    #: What computes the vectors; ``openai`` is an endpoint that speaks OpenAI's protocol.
+    kind: Literal["sentence-transformers", "hashing", "openai"]
     #: Components of a vector.
     dimension: Positive
     #: How two vectors are compared.
     metric: Literal["cosine"]
     #: The most tokens it reads, special tokens and prompt included.
     limit: Positive
-    #: How the vectors of tokens become the vector of a text.
-    pooling: str
+    #: How the vectors of tokens become the vector of a text; empty where nobody tells.
+    pooling: str = ""
+    #: What is done to a vector last. ragflow gives every vector length 1, whatever the model's
+    #: own files do, so this tells spaces apart no more than `licence` does.
+    normalization: Literal["unit"] = "unit"
     prompts: Prompts = Prompts()
     #: Digest of the weights, ``sha256:…``; checked when they are opened. Empty: not known.
     digest: str = ""
-    #: Commit on the hub, or version of an algorithm without weights.
+    #: Commit on the hub, or version of an algorithm without weights. Empty: not known.
     revision: str = ""
     #: Installable package that carries the weights.
     package: str = ""
@@ -51,16 +91,47 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     hub: str = ""
     #: Folder with the weights; a relative one is beside the spec's file.
     path: str = ""
+    #: The endpoint and how it is asked; for the kind ``openai``.
+    endpoint: EndpointSpec | None = None
     licence: str = ""
     #: Where it comes from, one line for people.
     source: str = ""
+    #: By field: where what it says was read.
+    sources: Mapping[str, str] = {}
+    #: Fields that nobody could check.
+    unchecked: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.endpoint is not None) != (self.kind == "openai"):
+            has = "has an [endpoint]" if self.endpoint else "needs an [endpoint]"
+            raise ValueError(f"a model of kind {self.kind!r} {has}")
+        named = {*self.sources, *self.unchecked}
+        unknown = sorted(named - {*self.__struct_fields__})
+        if unknown:
+            raise ValueError(f"there is no field {unknown[0]!r} to give a source of")
+        both = sorted({*self.sources} & {*self.unchecked})
+        if both:
+            raise ValueError(f"{both[0]!r} has a source and is unchecked")
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.kind, self.digest, self.revision, self.limit))
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether texts leave this process to be embedded."""
+        return self.endpoint is not None
 
     def identity(self) -> dict[str, Any]:
         """Return the plain values that define the space; equal ones give equal vectors.
 
-        Where the weights lie and what computes with them (path, package, device) is not in
-        it. Without a `digest`, weights that change under the same name go unnoticed.
+        Where the weights lie and what computes with them (path, package, device, the address
+        of an endpoint) is not in it, and neither is what is said of the model. Without a
+        `digest`, weights that change under the same name go unnoticed.
         """
+        remote = {}
+        if self.endpoint is not None:
+            # What counts tokens decides where texts are cut.
+            remote = {"model": self.endpoint.model, "tokenizer": self.endpoint.tokenizer}
         return {
             "name": self.name,
             "kind": self.kind,
@@ -71,6 +142,7 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             "limit": self.limit,
             "pooling": self.pooling,
             "prompts": {"document": self.prompts.document, "query": self.prompts.query},
+            **remote,
         }
 
 

@@ -1,33 +1,52 @@
 """Open what a model spec describes: its embedder or its tokenizer."""
 
+from functools import partial
+from pathlib import Path
+
 from ragflow.embedding.model_spec import ModelSpec
-from ragflow.embedding.tokenizer import ModelTokenizer, WordTokenizer
-from ragflow.embedding.weights import TOKENIZER, find_weights
-from ragflow.errors import NotFoundError
+from ragflow.embedding.tokenizer import ModelTokenizer, TokenEstimate, WordTokenizer
+from ragflow.embedding.weights import TOKENIZER, check_weights, find_weights
+from ragflow.errors import NotFoundError, UsageError
 from ragflow.interfaces.ingestion import Embedder, Tokenizer
 
 
-def open_embedder(spec: ModelSpec, *, light: bool = False, device: str | None = None) -> Embedder:
+def open_embedder(
+    spec: ModelSpec, *, light: bool = False, device: str | None = None, key: str = ""
+) -> Embedder:
     """Open the embedder of `spec`; the caller keeps it, for opening one can take seconds.
 
     `light` asks for what opens fast and embeds a few texts well: the same vectors without
-    torch, where the model's architecture allows it. `device` (``cuda``, ``mps``, ``cpu``)
-    is by default the best there is. Raises `NotFoundError` when the weights are not on this
-    machine and `ParameterError` when they are not those the spec means.
+    torch, where the model's architecture allows it. Without `light`, and where it does, torch
+    is loaded with the fiftieth text. `device` (``cuda``, ``mps``, ``cpu``) is by default the
+    best there is. `key` is for a remote model, to which nothing is sent before it is asked to
+    embed. Raises `NotFoundError` when the weights are not on this machine and `ParameterError`
+    when they are not those the spec means.
     """
     if spec.kind == "hashing":
         from ragflow.embedding.hashing import HashingEmbedder
 
         return HashingEmbedder(spec)
-    folder = find_weights(spec)
-    if light:
-        from ragflow.embedding.light import LightEncoder, can_read
+    if spec.is_remote:
+        from ragflow.embedding.remote import RemoteEmbedder
 
-        if can_read(folder):
-            return LightEncoder(spec, folder)
+        return RemoteEmbedder(spec, key=key, tokenizer=open_tokenizer(spec))
+    folder = find_weights(spec)
+    from ragflow.embedding.light import LightEncoder, can_read
+
+    if light and can_read(folder):
+        return LightEncoder(spec, folder)
     from ragflow.embedding.encoder import Encoder
 
-    return Encoder(spec, folder, device=device)
+    if device is not None or not can_read(folder):
+        return Encoder(spec, folder, device=device)
+    from ragflow.embedding.sparing import SparingEncoder
+
+    check_weights(spec, folder)
+    return SparingEncoder(
+        spec.dimension,
+        light=partial(LightEncoder, spec, folder),
+        heavy=partial(Encoder, spec, folder),
+    )
 
 
 def open_tokenizer(spec: ModelSpec) -> Tokenizer:
@@ -38,7 +57,9 @@ def open_tokenizer(spec: ModelSpec) -> Tokenizer:
     """
     if spec.kind == "hashing":
         return WordTokenizer(limit=spec.limit)
-    folder = find_weights(spec)
+    if spec.endpoint is not None and spec.endpoint.tokenizer != TOKENIZER:
+        return _named_tokenizer(spec.endpoint.tokenizer, spec)
+    folder = Path(spec.path) if spec.is_remote and spec.path else find_weights(spec)
     file = folder / TOKENIZER
     if not file.is_file():
         raise NotFoundError(
@@ -46,3 +67,15 @@ def open_tokenizer(spec: ModelSpec) -> Tokenizer:
             hint="save the model with a fast tokenizer",
         )
     return ModelTokenizer(file, limit=spec.limit, prompt=spec.prompts.document)
+
+
+def _named_tokenizer(name: str, spec: ModelSpec) -> Tokenizer:
+    if name == "estimate":
+        return TokenEstimate(limit=spec.limit, prompt=spec.prompts.document)
+    from ragflow.embedding.budget import LlmBudget
+
+    try:
+        return LlmBudget(name, limit=spec.limit, prompt=spec.prompts.document)
+    except UsageError as error:
+        error.hint = f'{error.hint}; or say `tokenizer = "estimate"` in a spec of your own'
+        raise

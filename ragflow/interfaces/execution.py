@@ -1,7 +1,7 @@
 """The contract of executors: what they carry, what they keep, and how what they carry ends."""
 
 import signal
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import Future
 from datetime import timedelta
 from typing import Any, ClassVar, Literal, Protocol, Self
@@ -119,7 +119,10 @@ class Executor(Protocol):
 
 
 class Cost(Protocol):
-    """Says what a call of a task would cost, for plans; opened as a resource."""
+    """Says what a call of a task would cost, for plans; opened as a resource.
+
+    It may also have a `price`: the US dollars that one of what it counts costs.
+    """
 
     #: What is counted, in the plural: ``tokens``.
     unit: str
@@ -128,6 +131,13 @@ class Cost(Protocol):
 
     def of(self, *data: Any) -> int:
         """Return what a call costs that is given these values; of a batch task, one item's."""
+
+
+class Metered(Protocol):
+    """A resource that knows what its use costs, as a client of a service does."""
+
+    def take_usage(self) -> Mapping[str, float]:
+        """Return what was used since this was last asked, by unit (``tokens``, ``usd``)."""
 
 
 class WorkerDiedError(RagflowError):

@@ -46,6 +46,8 @@ class Tokenizer(Protocol):
     limit: int
     #: Special tokens the model adds to every text.
     special: int
+    #: Whether blanks part its tokens: whole words have as many alone as among others.
+    by_words: bool
 
     def spans(self, text: str) -> Sequence[tuple[int, int]]:
         """Return the character span of each token of `text`, in order, no special tokens."""

@@ -22,7 +22,8 @@ class OtherModels:
     """Tells by which other model a vector was made.
 
     By memos: where this home ever embedded that text with the other model. And `by_embedding`,
-    which opens every model of the same dimension that is installed, and embeds the text.
+    which opens every model of the same dimension that is installed, and embeds the text; remote
+    ones are not asked.
     """
 
     def __init__(
@@ -69,7 +70,8 @@ class OtherModels:
             for name in known_models(self._folders):
                 try:
                     spec = load_spec(name, folders=map(Path, self._folders))
-                    if spec.dimension == space.get("dimension") and spec.identity() != space:
+                    is_like = spec.dimension == space.get("dimension") and not spec.is_remote
+                    if is_like and spec.identity() != space:
                         self._open[name] = open_embedder(spec, light=True)
                 except RagflowError:
                     continue  # it is not installed, so it made nothing here

@@ -32,6 +32,11 @@ def plan_summary(
         if node.task is not None and node.task.space is not None
     ]
     bound = widest(each["bound"] for each in embedding)
+    prices = [
+        each["cost"] * reckoning.prices[name]
+        for name, each in tasks.items()
+        if name in reckoning.prices
+    ]
     tokens = [each["cost"] for each in embedding if each["unit"] == "tokens"]
     is_counted = len(tokens) == sum(1 for each in embedding if each["calls"])
     rows = reckoning.rows
@@ -49,6 +54,7 @@ def plan_summary(
         },
         "chunks_to_embed": sum(each["calls"] for each in embedding),
         "tokens_to_embed": sum(tokens) if is_counted else None,
+        **({"usd": round(sum(prices), 6)} if prices else {}),
         "exact": bound == "exact",
         "bound": bound,
         "tasks": tasks,

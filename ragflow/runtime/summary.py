@@ -61,7 +61,9 @@ def run_summary(
     """Return the object that ``run --json`` prints; its schema is in the package."""
     embedded, embedding = embedded_of(graph, totals)
     documents = documents_of(totals)
+    used = {unit: round(amount, 6) for unit, amount in sorted(totals.used.items())}
     return {
+        **({"used": used} if used else {}),
         "schema": 1,
         "run": run,
         "instance": instance,

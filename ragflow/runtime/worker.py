@@ -31,7 +31,7 @@ from ragflow.scheduling.carrying import caught, caught_async, only_owner
 from ragflow.scheduling.datum import Datum
 from ragflow.scheduling.owners import ContentChangedError, of_one, sentence_of
 from ragflow.scheduling.printing import Line, Logged, Masks, Speaker, hear_of_all, listening
-from ragflow.scheduling.resources import OpenResources
+from ragflow.scheduling.resources import OpenResources, taken_usage
 from ragflow.scheduling.travel import (
     SMALL,
     Answer,
@@ -194,6 +194,7 @@ class _Performance:
         self._assignment = assignment
         self._lines = Lines(tell)
         self._holds: list[Fingerprint] = []
+        self._used: dict[str, float] = {}
 
     def answer(self) -> bytes:
         begun = self._worker.seconds()
@@ -205,7 +206,7 @@ class _Performance:
             came = [self._came(place, outcome) for place, outcome in enumerate(outcomes)]
         seconds = self._worker.seconds() - begun
         return msgspec.msgpack.encode(
-            Answer(came=came, error=error, held=self._holds, seconds=seconds)
+            Answer(came=came, error=error, held=self._holds, seconds=seconds, used=self._used)
         )
 
     def _outcomes(self) -> Sequence[Performed | BaseException] | BaseException:
@@ -232,6 +233,8 @@ class _Performance:
         for each in found if isinstance(found, list) else [found]:
             if isinstance(each, MemoryError):
                 raise each  # what could not be finished still fills the heap
+        if isinstance(found, list):  # else it is told with the next call
+            self._used = taken_usage(opened)
         return found  # type: ignore[no-any-return]
 
     def _heard(self, owner: str, function: Callable[..., Any], *arguments: Any) -> Any:

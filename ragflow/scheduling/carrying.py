@@ -1,6 +1,6 @@
 """What does a worker do with an assignment, and what does it bring back?"""
 
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -21,7 +21,7 @@ from ragflow.scheduling.calls import (
 from ragflow.scheduling.datum import Datum
 from ragflow.scheduling.elsewhere import Elsewhere
 from ragflow.scheduling.printing import Logged, Masks, Speaker
-from ragflow.scheduling.resources import OpenResources
+from ragflow.scheduling.resources import OpenResources, taken_usage
 from ragflow.scheduling.travel import HELD, Answer, Assignment, Came, SentCall, Told
 
 
@@ -31,6 +31,8 @@ class Brought(msgspec.Struct, frozen=True):
     outcomes: Sequence[Any]
     #: Seconds it took, waiting for a slot left out.
     seconds: float
+    #: What services that were asked say was used, by unit.
+    used: Mapping[str, float] = {}
 
 
 class Lacking(msgspec.Struct, frozen=True):
@@ -88,7 +90,7 @@ class Carried:
             for call in self._calls:
                 with self._speaker(call.owner):
                     outcomes.append(caught(perform, call, self._kind, opened))
-        return Brought(outcomes, self._clock.elapsed() - begun)
+        return Brought(outcomes, self._clock.elapsed() - begun, taken_usage(opened))
 
     async def _awaited(self) -> Brought:
         begun = self._clock.elapsed()
@@ -97,7 +99,7 @@ class Carried:
         for call in self._calls:
             with self._speaker(call.owner):
                 outcomes.append(await caught_async(perform_async(call, self._kind, opened)))
-        return Brought(outcomes, self._clock.elapsed() - begun)
+        return Brought(outcomes, self._clock.elapsed() - begun, taken_usage(opened))
 
     def _speaker(self, owner: str) -> Speaker:
         return Speaker(self._logged, self._masks, self.node.name, owner)
@@ -137,7 +139,7 @@ class Carried:
         outcomes = [
             self._outcome(call, came) for call, came in zip(self._calls, answer.came, strict=True)
         ]
-        return Brought(outcomes, answer.seconds)
+        return Brought(outcomes, answer.seconds, answer.used)
 
     def hear(self, data: bytes) -> None:
         """Take a line that a call printed or logged in a worker."""

@@ -40,6 +40,8 @@ class Reckoning:
         self._costs: Counter[str] = Counter()
         #: By task: what its cost is counted in.
         self.units: dict[str, str] = {}
+        #: By task: US dollars for one of that; a task that costs none is not named.
+        self.prices: dict[str, float] = {}
         #: Calls over what counted calls would give, by task; equal ones may be among them.
         self.possible: Counter[str] = Counter()
         #: What those may cost at most; a task that has no most is not named.
@@ -82,6 +84,9 @@ class Reckoning:
         assert node.cost is not None
         opened: Cost = self._resources.get({"cost": node.cost}, node.parameters)["cost"]
         self.units[node.name] = opened.unit
+        price = getattr(opened, "price", None)
+        if price is not None:
+            self.prices[node.name] = price
         return opened
 
     def below(self, node: Node, stops: Iterable[Stop]) -> None:

@@ -13,6 +13,16 @@ from ragflow.incremental.canonical import canonical
 from ragflow.scheduling.owners import sentence_of
 
 
+def taken_usage(opened: Mapping[str, Any]) -> dict[str, float]:
+    """Return what the resources that are `Metered` say was used since they were last asked."""
+    used: dict[str, float] = {}
+    for thing in opened.values():
+        if hasattr(thing, "take_usage"):
+            for unit, amount in thing.take_usage().items():
+                used[unit] = used.get(unit, 0) + amount
+    return used
+
+
 class OpenResources:
     """The resources of one worker: each opened on first use, all closed together.
 

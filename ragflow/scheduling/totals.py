@@ -21,6 +21,8 @@ class Totals:
         self.rows_deleted = 0
         #: Groups that failed: owners that are no documents.
         self.failed_groups = 0
+        #: What services that were asked say was used, by unit.
+        self.used: dict[str, float] = {}
 
     def count(self, word: str, *, instead_of: str | None = None) -> None:
         """Count a listed owner under the word for what became of it, and under no other."""
@@ -31,6 +33,11 @@ class Totals:
     def uncount(self, word: str) -> None:
         """Take back that an owner was counted: it is not what it was taken for."""
         self.documents[word] -= 1
+
+    def use(self, used: Mapping[str, float]) -> None:
+        """Add what services say was used."""
+        for unit, amount in used.items():
+            self.used[unit] = self.used.get(unit, 0) + amount
 
     def count_untouched(self, counts: Mapping[str, int]) -> None:
         """Count the owners a comparison found to need nothing, each under one name."""

@@ -148,6 +148,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     #: What it holds now of what it made or was given.
     held: Sequence[Fingerprint] = ()
     seconds: float = 0.0
+    #: What services that were asked say was used, by unit.
+    used: Mapping[str, float] = {}
 
 
 # --- Parameters ---------------------------------------------------------------------------------

@@ -57,7 +57,7 @@ def chunk(
     `ParameterError` for a size the model does not allow.
     """
     from ragflow.chunking.boundaries import cut, cut_whole
-    from ragflow.chunking.budget import LlmBudget
+    from ragflow.embedding.budget import LlmBudget
 
     del model  # it chose the tokenizer
     if whole:

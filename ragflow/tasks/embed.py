@@ -1,5 +1,7 @@
 """From chunks to vectors."""
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +23,23 @@ def _key(model: str, model_folders: tuple[str, ...] = ()) -> dict[str, Secret]:
 
 
 @resource(identity=_space, secrets=_key)
-def embedder(model: str, model_folders: tuple[str, ...] = (), key: str = "") -> Embedder:
-    """Open the embedder of a model, on the best device there is; once a process."""
+@contextmanager
+def embedder(model: str, model_folders: tuple[str, ...] = (), key: str = "") -> Iterator[Embedder]:
+    """Open the embedder of a model, on the best device there is; once a process.
+
+    It outlives its run: another may use it, or want it next. A remote one is its run's own,
+    which is told what it cost.
+    """
     from ragflow.embedding.opening import open_embedder
     from ragflow.embedding.shared import shared_embedder
 
     spec = load_spec(model, folders=map(Path, model_folders))
-    return open_embedder(spec, key=key) if spec.is_remote else shared_embedder(spec)
+    if not spec.is_remote:
+        yield shared_embedder(spec)
+        return
+    remote: Any = open_embedder(spec, key=key)
+    with closing(remote):
+        yield remote
 
 
 class TokensRead:
@@ -35,9 +47,10 @@ class TokensRead:
 
     unit = "tokens"
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, price: float | None = None) -> None:
         self._tokenizer = tokenizer
         self.most = tokenizer.limit
+        self.price = price
 
     def of(self, chunk: Chunk) -> int:
         """Return how many tokens the model reads of the string that is embedded."""
@@ -49,7 +62,9 @@ def tokens_read(model: str, model_folders: tuple[str, ...] = ()) -> TokensRead:
     """Open the tokenizer of a model, to say what embedding costs; without the model itself."""
     from ragflow.embedding.opening import open_tokenizer
 
-    return TokensRead(open_tokenizer(load_spec(model, folders=map(Path, model_folders))))
+    spec = load_spec(model, folders=map(Path, model_folders))
+    price = None if spec.endpoint is None else spec.endpoint.price
+    return TokensRead(open_tokenizer(spec), None if price is None else price / 1e6)
 
 
 @task(per="batch", version="1", space="embedder", plan="count", cost=tokens_read, batch=128)

@@ -95,6 +95,9 @@ def _plan_facts(summary: Summary) -> list[tuple[str, str]]:
         rows.append(("compared", "by version tokens: modified may prove equal, deleted moved"))
     else:
         rows.append(("chunks", chunks_sentence(summary)))
+    if "usd" in summary:
+        bound = "" if summary["bound"] == "exact" else f"{summary['bound']} "
+        rows.append(("price", f"{bound}{dollars(summary['usd'])}"))
     if "estimated_seconds" in summary:
         seconds = summary["estimated_seconds"]
         if seconds is None:
@@ -123,11 +126,25 @@ def _facts(summary: Summary, due: datetime | None = None, steps: Sequence[str] =
         rows.append(("chunks", chunks_sentence(summary)))
     elif "state" not in summary:
         rows.append(("steps", f"{len(steps):,} to call: {', '.join(steps)}"))
+    if summary.get("used"):
+        rows.append(("used", used_sentence(summary["used"])))
     if summary.get("dead_letters"):
         rows.append(("dead letters", _letters_sentence(summary, due)))
     if summary.get("error"):
         rows.append(("error", summary["error"]))
     return pairs(rows)
+
+
+def used_sentence(used: Mapping[str, float]) -> str:
+    """Return ``12,345 tokens, 0.0002 USD``."""
+    counted_units = [f"{amount:,.0f} {unit}" for unit, amount in used.items() if unit != "usd"]
+    return ", ".join([*counted_units, *([dollars(used["usd"])] if "usd" in used else [])])
+
+
+def dollars(amount: float) -> str:
+    """Return an amount of US dollars, to the cent from one dollar on."""
+    told = f"{amount:,.2f}" if amount >= 1 else f"{amount:.6f}".rstrip("0").rstrip(".")
+    return f"{told} USD"
 
 
 def _tells_documents(summary: Summary, steps: Sequence[str] = ()) -> bool:

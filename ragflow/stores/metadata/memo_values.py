@@ -3,6 +3,7 @@
 import bz2
 import zlib
 from collections.abc import Callable
+from functools import cached_property
 
 from ragflow.core.items import Fingerprint
 from ragflow.interfaces.orchestration import ArtifactStore
@@ -32,9 +33,22 @@ KEY = 20
 Base = Callable[[Fingerprint], bytes | None]
 
 
-def encode(value: bytes, artifacts: ArtifactStore | None) -> tuple[int, bytes]:
+class Packing:
+    """A value, packed once however often it is asked for."""
+
+    def __init__(self, value: bytes) -> None:
+        self.value = value
+
+    @cached_property
+    def packed(self) -> bytes:
+        """What zlib makes of it."""
+        return zlib.compress(self.value)
+
+
+def encode(of: Packing, artifacts: ArtifactStore | None) -> tuple[int, bytes]:
     """Return how a value is kept and as which bytes; large ones go to the artifacts."""
-    packed = _packed(value) if _is_worth_packing(value) else value
+    value = of.value
+    packed = _packed(of) if _is_worth_packing(value) else value
     is_packed = len(packed) < len(value)
     kept = packed if is_packed else value
     if artifacts is not None and len(kept) > INLINE:
@@ -47,24 +61,25 @@ def encode(value: bytes, artifacts: ArtifactStore | None) -> tuple[int, bytes]:
     return PLAIN, kept + _checksum(kept)
 
 
-def encode_beside(base: Fingerprint, data: bytes, value: bytes) -> tuple[int, bytes] | None:
+def encode_beside(base: Fingerprint, data: bytes, of: Packing) -> tuple[int, bytes] | None:
     """Return how a value is kept as what differs from `data`, the value of the memo `base`.
 
     None where that saves little, and for what is small, or looks like vectors or images.
     """
+    value = of.value
     if len(value) < WORTH_COMPARING or len(base) != KEY or _is_noise(value):
         return None
     packed = zlib.compress(_checksum(value) + difference(data, value))
     # It is to be worth that the base must stay: half of what it would be packed by itself.
-    if len(packed) > INLINE or 2 * (len(packed) + KEY) > len(zlib.compress(value)):
+    if len(packed) > INLINE or 2 * (len(packed) + KEY) > len(of.packed):
         return None
     return DELTA, base + packed
 
 
-def _packed(value: bytes) -> bytes:
+def _packed(of: Packing) -> bytes:
     """Return a value packed; a long text a tenth smaller than zlib would, in twice its time."""
-    packed = zlib.compress(value)
-    return packed if len(value) < LONG else min(packed, bz2.compress(value), key=len)
+    is_short = len(of.value) < LONG
+    return of.packed if is_short else min(of.packed, bz2.compress(of.value), key=len)
 
 
 def is_comparable(value: bytes) -> bool:

@@ -17,6 +17,7 @@ from ragflow.stores.metadata.memo_values import (
     DELTA,
     KEY,
     PACKED_ARTIFACT,
+    Packing,
     decode,
     encode,
     encode_beside,
@@ -148,10 +149,10 @@ class SqliteMemos:
         )
         rows = []
         for key, (value, task, base) in values.items():
-            kept = None
+            kept, of = None, Packing(value)
             if base in bases and base != key:
-                kept = encode_beside(base, bases[base], value)
-            encoding, data = kept or encode(value, self._artifacts)
+                kept = encode_beside(base, bases[base], of)
+            encoding, data = kept or encode(of, self._artifacts)
             rows.append((key, encoding, task, day, data))
         return rows
 
@@ -180,7 +181,7 @@ class SqliteMemos:
             if encoding not in (ARTIFACT, PACKED_ARTIFACT) or self._artifacts is None:
                 continue
             if not self._artifacts.has(digest):
-                encode(values[key].data, self._artifacts)
+                encode(Packing(values[key].data), self._artifacts)
 
     def let_go(self, portion: "_Portion") -> None:
         """Forget a portion that is committed."""

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from ragflow.chunking.budget import LlmBudget
+from ragflow.embedding.budget import LlmBudget
 from ragflow.embedding.model_spec import load_spec
 from ragflow.embedding.opening import open_tokenizer
 from ragflow.interfaces.ingestion import Tokenizer

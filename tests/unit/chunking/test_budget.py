@@ -3,8 +3,8 @@ import sys
 import pytest
 
 from ragflow.chunking.boundaries import cut
-from ragflow.chunking.budget import LlmBudget
 from ragflow.documents import Content
+from ragflow.embedding.budget import LlmBudget
 from ragflow.errors import NotFoundError, UsageError
 
 

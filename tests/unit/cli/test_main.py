@@ -13,6 +13,7 @@ COMMANDS = [
     "pause",
     "cancel",
     "query",
+    "parse",
     "runs",
     "show",
     "logs",
@@ -30,6 +31,7 @@ COMMANDS = [
     "dead-letters",
     "collections",
     "memos",
+    "models",
 ]
 
 

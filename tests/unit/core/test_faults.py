@@ -13,7 +13,15 @@ import requests
 from ragflow import GiveUp, Retry, RetryTask, SkipDocument, seconds
 from ragflow.core.faults import fault_of, is_passing
 from ragflow.core.retry import Fault, FaultKind
-from ragflow.errors import DocumentError, LimitError, ParseError, SourceError, TimedOutError
+from ragflow.errors import (
+    DocumentError,
+    EndpointError,
+    LimitError,
+    ParseError,
+    SourceError,
+    TimedOutError,
+)
+from ragflow.interfaces.packed_error import pack, rebuild
 
 NOW = datetime(2026, 7, 1, 12, 0, 0, tzinfo=UTC)
 IN_A_MINUTE = "Wed, 01 Jul 2026 12:01:00 GMT"
@@ -191,6 +199,15 @@ def test_an_error_from_none_hides_what_it_came_from():
 
 def test_what_ragflow_itself_says_counts_whatever_it_came_from():
     assert kind(raised(ConnectionError(), ParseError("no"))) == "lasting"
+
+
+def test_an_error_of_ours_passes_only_where_it_carries_an_answer_that_does():
+    busy = EndpointError("busy", status_code=429, headers={"Retry-After": "9"})
+    assert fault(busy) == Fault(FaultKind.PASSING, 9.0)
+    assert fault(rebuild(pack(busy))) == Fault(FaultKind.PASSING, 9.0)
+    assert kind(EndpointError("no", status_code=400)) is FaultKind.LASTING
+    wrapped = raised(busy, DocumentError("no"), cause=busy)
+    assert kind(wrapped) is FaultKind.LASTING
 
 
 def test_errors_that_come_from_each_other_end():

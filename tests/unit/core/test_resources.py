@@ -149,6 +149,22 @@ def test_a_secret_reaches_the_resource_and_nothing_else(resources, monkeypatch, 
     assert "hush" not in repr(bound)
 
 
+def test_a_resource_may_name_secrets_by_its_other_parameters(resources, monkeypatch):
+    @resource(
+        identity=lambda name: name,
+        secrets=lambda name: {"key": Secret(f"env:KEY_OF_{name.upper()}")} if name else {},
+    )
+    def keyed(name: str, key: str = "") -> Client:
+        return Client(name, key)
+
+    monkeypatch.setenv("KEY_OF_A", "hush")
+    assert resources.get(use(keyed, name="a"), {})["client"].key == "hush"
+    assert resources.get(use(keyed, name=""), {})["client"].key == ""
+    bound = use(keyed, name="a")["client"].bound({})
+    assert bound == {"name": "a", "key": Secret("env:KEY_OF_A")}
+    assert keyed.identity(bound) == "a"
+
+
 @pytest.mark.parametrize("reference", ["env:NOT_SET_ANYWHERE", "file:/nowhere"])
 def test_a_secret_that_is_not_there_is_named_by_its_reference(resources, reference):
     with pytest.raises(RunError) as raised:

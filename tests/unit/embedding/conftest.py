@@ -50,13 +50,9 @@ def light(spec: ModelSpec, folder: Path) -> LightEncoder:
 
 @pytest.fixture(scope="session")
 def encoder(spec: ModelSpec, folder: Path) -> Iterator[Encoder]:
-    import torch
-
-    # Threads that wait for each other awake take ten times as long where cores are busy.
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield Encoder(spec, folder, device="cpu")
-    torch.set_num_threads(threads)
+    encoder = Encoder(spec, folder, device="cpu", precision="float32")
+    yield encoder
+    encoder.close()
 
 
 @pytest.fixture

@@ -25,7 +25,8 @@ def _nothing_open(monkeypatch):
 def test_equal_specs_share_one_and_others_do_not():
     one = shared_embedder(SPEC)
     assert shared_embedder(load_spec("hashing")) is one
-    assert embedder.function("hashing") is one
+    with embedder.function("hashing") as opened:
+        assert opened is one
     other = shared_embedder(msgspec.structs.replace(SPEC, limit=128))
     assert other is not one
     assert shared_embedder(SPEC, device="cpu") is not one

