@@ -23,6 +23,7 @@ _NAMES = {
     "application/vnd.apple.numbers": "an Apple Numbers spreadsheet",
     "application/vnd.apple.keynote": "an Apple Keynote presentation",
     "application/json": "a JSON file",
+    "application/x-ndjson": "a file of JSON lines",
     "application/yaml": "a YAML file",
     "application/toml": "a TOML file",
     "application/xml": "an XML file",

@@ -1,5 +1,6 @@
 """What kind of document are these bytes? The bytes decide; the name does where they are text."""
 
+import json
 import re
 import struct
 from collections.abc import Iterator
@@ -154,6 +155,8 @@ _TEXT_SUFFIXES = (
         "csv": "text/csv",
         "tsv": "text/tab-separated-values",
         "json": "application/json",
+        "jsonl": "application/x-ndjson",
+        "ndjson": "application/x-ndjson",
         "yaml": "application/yaml",
         "yml": "application/yaml",
         "toml": "application/toml",
@@ -174,6 +177,20 @@ _HTML_LIKELY = re.compile(
     re.IGNORECASE,
 )
 _SVG = re.compile(r"\s*<(?:!doctype\s+svg|svg)\b", re.IGNORECASE)
+#: Lines that e-mails begin with: some that only they have, then any.
+_MAIL_HEAD = re.compile(
+    rb"(?:return-path|received|delivered-to|message-id|mime-version|from|to|subject|date|x-[\w-]+"
+    rb"|dkim-signature|arc-[\w-]+|reply-to|content-type|references|cc|sender):",
+    re.IGNORECASE,
+)
+_MAIL_ALONE = re.compile(
+    rb"^(?:from|message-id|received|return-path|mime-version):", re.IGNORECASE | re.MULTILINE
+)
+_HEAD_LINE = re.compile(rb"[!-9;-~]+:")
+#: So many lines of a head are looked at, and so many make one.
+_MOST_HEADS = 60
+_FEWEST_HEADS = 3
+
 _PDF_OBJECT = re.compile(rb"%PDF-|\d+ \d+ obj\b")
 
 
@@ -215,6 +232,10 @@ def _suffix(name: str) -> str:
 def _text_type(head: bytes, suffix: str) -> str:
     by_suffix = _TEXT_SUFFIXES.get(suffix, "text/plain")
     opening = head[:4096]
+    if by_suffix == "text/plain" and _is_mail(opening):
+        return "message/rfc822"
+    if by_suffix == "application/json" and _is_json_lines(opening):
+        return "application/x-ndjson"
     if b"<" not in opening[:512]:
         return by_suffix
     text = decode(opening).text
@@ -231,6 +252,30 @@ def _text_type(head: bytes, suffix: str) -> str:
     if by_suffix == "text/plain" and _HTML_LIKELY.match(text):
         return "text/html"
     return by_suffix
+
+
+def _is_mail(opening: bytes) -> bool:
+    """Say whether a text begins with the head of an e-mail: no prose, and lines only it has."""
+    if not _MAIL_HEAD.match(opening):
+        return False
+    front = opening.replace(b"\r\n", b"\n").partition(b"\n\n")[0]
+    # A line that begins with a blank goes on with the one before; the last one may be cut.
+    lines = [line for line in front.split(b"\n") if line[:1] not in (b" ", b"\t")][:_MOST_HEADS]
+    heads = sum(bool(_HEAD_LINE.match(line)) for line in lines)
+    known = sum(bool(_MAIL_HEAD.match(line)) for line in lines)
+    is_whole = heads >= len(lines) - 1 and known >= _FEWEST_HEADS
+    return is_whole and len(set(map(bytes.lower, _MAIL_ALONE.findall(front)))) >= 1
+
+
+def _is_json_lines(opening: bytes) -> bool:
+    """Say whether each of the first lines is an object by itself."""
+    lines = [line.strip() for line in opening.split(b"\n")]
+    if len(lines) < 2 or not (lines[0].startswith(b"{") and lines[1].startswith(b"{")):
+        return False
+    try:
+        return isinstance(json.loads(lines[0]), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _zip_type(head: bytes, suffix: str) -> str:

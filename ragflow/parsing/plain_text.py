@@ -28,8 +28,6 @@ class PlainTextParser:
 
     media_types: tuple[str, ...] = (
         "text/plain",
-        "text/csv",
-        "text/tab-separated-values",
         "text/x-rst",
         "text/x-tex",
         "text/asciidoc",

@@ -10,12 +10,20 @@ from ragflow.interfaces.ingestion import ParseOptions, Parser
 from ragflow.parsing.descriptions import described
 from ragflow.parsing.media_types import ENCRYPTED_OFFICE
 from ragflow.parsing.reasons import Reason, skipped, unreadable
+from ragflow.parsing.requirements import is_installed
 
 #: The most bytes a document may have.
 LARGEST = 512 * 1024 * 1024
 
 _PLAIN_TEXT = "ragflow.parsing.plain_text:PlainTextParser"
 _IMAGE = "ragflow.parsing.image:ImageParser"
+_WORD = "ragflow.parsing.word_document:WordParser"
+_SLIDES = "ragflow.parsing.presentation:PresentationParser"
+_WORKBOOK = "ragflow.parsing.workbook:WorkbookParser"
+_RTF = "ragflow.parsing.rich_text:RichTextParser"
+_OUTLOOK = "ragflow.parsing.outlook:OutlookParser"
+_DELIMITED = "ragflow.parsing.delimited:DelimitedParser"
+_OPEN_XML = "application/vnd.openxmlformats-officedocument"
 #: Where the parser of a media type is; imported when the first document of the type comes.
 #: Any other ``text/…`` is read as plain text.
 PARSERS: dict[str, str] = {
@@ -23,6 +31,17 @@ PARSERS: dict[str, str] = {
     "text/html": "ragflow.parsing.web_page:WebPageParser",
     "application/xhtml+xml": "ragflow.parsing.web_page:WebPageParser",
     "text/markdown": "ragflow.parsing.markdown:MarkdownParser",
+    "text/csv": _DELIMITED,
+    "text/tab-separated-values": _DELIMITED,
+    f"{_OPEN_XML}.wordprocessingml.document": _WORD,
+    f"{_OPEN_XML}.presentationml.presentation": _SLIDES,
+    f"{_OPEN_XML}.spreadsheetml.sheet": _WORKBOOK,
+    "application/vnd.oasis.opendocument.text": "ragflow.parsing.open_document:OpenDocumentParser",
+    "application/rtf": _RTF,
+    "application/epub+zip": "ragflow.parsing.epub:EpubParser",
+    "message/rfc822": "ragflow.parsing.mail:MailParser",
+    "application/vnd.ms-outlook": _OUTLOOK,
+    "application/x-ndjson": "ragflow.parsing.json_lines:JsonLinesParser",
     "application/json": _PLAIN_TEXT,
     "application/yaml": _PLAIN_TEXT,
     "application/toml": _PLAIN_TEXT,
@@ -33,6 +52,14 @@ PARSERS: dict[str, str] = {
     "image/webp": _IMAGE,
     "image/bmp": _IMAGE,
     "image/gif": _IMAGE,
+}
+#: What a parser imports beyond the base install: the module, and the extra that brings it.
+EXTRAS: dict[str, tuple[str, str]] = {
+    _WORD: ("docx", "office"),
+    _SLIDES: ("pptx", "office"),
+    _WORKBOOK: ("openpyxl", "office"),
+    _RTF: ("striprtf", "office"),
+    _OUTLOOK: ("oxmsg", "outlook"),
 }
 
 
@@ -78,6 +105,14 @@ def parse(document: Document, options: ParseOptions) -> Content:
 def _parser_for(media_type: str) -> Parser:
     place = PARSERS.get(media_type) or (_PLAIN_TEXT if media_type.startswith("text/") else None)
     if place is not None:
+        module, extra = EXTRAS.get(place, ("", ""))
+        if module and not is_installed(module):
+            raise skipped(
+                Reason.LIBRARY_MISSING,
+                f"{described(media_type)} cannot be read without the extra {extra!r} of ragflow",
+                requirement=f"library:{module}",
+                hint=f"pip install 'ragflow[{extra}]'",
+            )
         return _parser_at(place)
     if media_type == ENCRYPTED_OFFICE:
         raise skipped(
@@ -88,7 +123,8 @@ def _parser_for(media_type: str) -> Parser:
     raise skipped(
         Reason.UNSUPPORTED_TYPE,
         f"{described(media_type)} cannot be read",
-        hint="documents that can be read: PDF, HTML, Markdown, text and images",
+        hint="documents that can be read: PDF, Office, OpenDocument text, EPUB, RTF, e-mail,"
+        " HTML, Markdown, text, CSV, JSON and images",
     )
 
 

@@ -15,6 +15,7 @@ class Reason(StrEnum):
     OCR_OFF = "ocr_off"  #: it consists of images, and the caller asked for no OCR
     OCR_MISSING = "ocr_missing"  #: it consists of images, and Tesseract is not installed
     LANGUAGE_MISSING = "language_missing"  #: Tesseract lacks a language that was asked for
+    LIBRARY_MISSING = "library_missing"  #: what reads its type is an extra that is not installed
     OCR_FAILED = "ocr_failed"  #: Tesseract gave up, or took too long
     TOO_LARGE = "too_large"  #: it goes beyond a limit that protects the machine
     EXHAUSTED = "exhausted"  #: reading it took more memory or a deeper stack than there is

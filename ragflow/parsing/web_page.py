@@ -4,6 +4,7 @@ The page is read as a stream of tags, never as a tree, so that no nesting is too
 """
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from lxml import etree
@@ -13,7 +14,7 @@ from ragflow.interfaces.ingestion import ParseOptions
 from ragflow.parsing.blocks import Block, compose
 from ragflow.parsing.decoding import cleaned, decode
 from ragflow.parsing.reasons import Reason, skipped
-from ragflow.parsing.web_tables import WebTable
+from ragflow.parsing.spanned_tables import SpannedTable
 
 #: How far into a page a declaration of its encoding is looked for.
 _DECLARATION_REACH = 4096
@@ -68,12 +69,7 @@ class WebPageParser:
 
     def parse(self, document: Document, options: ParseOptions) -> Content:
         """Return the visible text, a block an element."""
-        data = document.read()
-        decoded = decode(data, declared=_declared_encoding(data))
-        text = cleaned(decoded.text)
-        page = _read(text, navigation=False)
-        if not page.blocks:
-            page = _read(text, navigation=True)
+        page = shown(document.read())
         composition = compose(page.blocks)
         if not composition.elements:
             raise skipped(Reason.NO_TEXT, "the HTML page shows no text")
@@ -82,8 +78,27 @@ class WebPageParser:
             elements=composition.elements,
             title=page.title,
             language=page.language,
-            notes=decoded.notes,
+            notes=page.notes,
         )
+
+
+class WebPage(NamedTuple):
+    """What a page shows, and what it says about itself."""
+
+    blocks: Sequence[Block]
+    title: str | None
+    language: str | None
+    notes: tuple[str, ...]
+
+
+def shown(data: bytes, *, declared: str | None = None) -> WebPage:
+    """Return what a page shows; `declared` is the encoding that what it came in states."""
+    decoded = decode(data, declared=declared or _declared_encoding(data))
+    text = cleaned(decoded.text)
+    page = _read(text, navigation=False)
+    if not page.blocks:
+        page = _read(text, navigation=True)
+    return WebPage(page.blocks, page.title, page.language, decoded.notes)
 
 
 def _declared_encoding(data: bytes) -> str | None:
@@ -129,7 +144,7 @@ class _Page:
         #: For each open list the number of its next item, None where they have no numbers.
         self._lists: list[int | None] = []
         self._mark: str | None = None
-        self._tables: list[WebTable] = []
+        self._tables: list[SpannedTable] = []
         self._table_depth = 0
         self._aside = 0
         self._in_body = 0
@@ -205,7 +220,8 @@ class _Page:
         elif tag == "table":
             self._table_depth += 1
             if self._table_depth <= _DEEPEST_TABLE:
-                self._tables.append(WebTable(attributes.get("role")))
+                arranges = attributes.get("role") in ("presentation", "none")
+                self._tables.append(SpannedTable(arranges=arranges))
         elif tag == "tr" and self._tables:
             self._tables[-1].begin_row()
         elif tag in ("td", "th") and self._tables:

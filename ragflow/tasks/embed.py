@@ -67,7 +67,7 @@ def tokens_read(model: str, model_folders: tuple[str, ...] = ()) -> TokensRead:
     return TokensRead(open_tokenizer(spec), None if price is None else price / 1e6)
 
 
-@task(per="batch", version="1", space="embedder", plan="count", cost=tokens_read, batch=128)
+@task(per="batch", version="1", space="embedder", plan="count", cost=tokens_read, batch=512)
 def embed(
     chunks: list[Chunk],
     *,

@@ -1,6 +1,9 @@
 import ast
 import importlib
 import inspect
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -9,8 +12,11 @@ from ragflow.documents import Document
 from ragflow.errors import ParseError, SkipDocument
 from ragflow.interfaces.ingestion import ParseOptions
 from ragflow.parsing import reading, reasons
-from ragflow.parsing.reading import LARGEST, PARSERS, parse
+from ragflow.parsing.reading import EXTRAS, LARGEST, PARSERS, parse
 from ragflow.parsing.reasons import Reason
+from ragflow.parsing.requirements import satisfied
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_every_parser_in_the_table_says_it_reads_that_type():
@@ -29,12 +35,9 @@ def test_every_type_a_parser_reads_reaches_it():
 @pytest.mark.parametrize(
     ("media_type", "words"),
     [
-        (
-            "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-            "a Word document",
-        ),
-        ("application/epub+zip", "an EPUB book"),
-        ("message/rfc822", "an e-mail message"),
+        ("application/msword", "a Word document of the old format"),
+        ("application/vnd.oasis.opendocument.spreadsheet", "an OpenDocument spreadsheet"),
+        ("application/mbox", "a mailbox"),
         ("application/zip", "a ZIP archive"),
         ("audio/mpeg", "a sound file"),
         ("application/octet-stream", "a file of unknown kind"),
@@ -47,6 +50,38 @@ def test_a_type_without_a_parser_is_named_in_plain_words(media_type, words):
     assert skipped.value.code == "unsupported_type"
     assert words in str(skipped.value)
     assert skipped.value.hint
+
+
+@pytest.mark.parametrize(("place", "needed"), sorted(EXTRAS.items()))
+def test_a_type_whose_library_is_missing_says_which_extra_brings_it(monkeypatch, place, needed):
+    module, extra = needed
+    (media_type,) = (of for of, at in PARSERS.items() if at == place)
+    monkeypatch.setitem(EXTRAS, place, ("no_such_library", extra))
+    with pytest.raises(SkipDocument) as skipped:
+        parse(Document.of(b"x", media_type), ParseOptions())
+    assert skipped.value.code == "library_missing"
+    assert skipped.value.requirement == "library:no_such_library"
+    assert skipped.value.hint == f"pip install 'ragflow[{extra}]'"
+    assert "\n" not in str(skipped.value)
+    # What it waits for is met where the library is.
+    assert not satisfied(skipped.value.requirement)
+    assert satisfied(f"library:{module}")
+
+
+def test_every_extra_of_a_parser_is_one_of_the_package():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for _, extra in EXTRAS.values():
+        assert extra in project["optional-dependencies"]
+
+
+def test_no_parser_of_the_base_install_imports_an_extra():
+    extras = {module for module, _ in EXTRAS.values()}
+    places = [place.partition(":")[0] for place in PARSERS.values() if place not in EXTRAS]
+    program = f"import {', '.join(places)}, sys; print(*sys.modules)"
+    listed = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert extras & set(listed.stdout.split()) == set()
 
 
 def test_an_office_document_with_a_password_is_encrypted():

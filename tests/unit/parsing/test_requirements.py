@@ -21,6 +21,17 @@ def test_no_language_is_there_without_the_program(monkeypatch):
     assert not satisfied("tesseract:eng")
 
 
-@pytest.mark.parametrize("requirement", ["", "tesseract", "tesseract:", "disk:large"])
+def test_a_library_is_there_or_not(tmp_path, monkeypatch):
+    assert satisfied("library:json")
+    assert not satisfied("library:brought_later")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert not satisfied("library:brought_later")
+    (tmp_path / "brought_later.py").write_text("raise AssertionError('imported')")
+    assert satisfied("library:brought_later")
+
+
+@pytest.mark.parametrize(
+    "requirement", ["", "library:", "library:a.b", "tesseract", "tesseract:", "disk:large"]
+)
 def test_a_requirement_of_no_known_kind_is_met_by_nothing(requirement):
     assert not satisfied(requirement)

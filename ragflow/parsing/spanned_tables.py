@@ -1,4 +1,4 @@
-"""Which tables of a web page hold data, and which only arrange things on it?"""
+"""Which tables of a document hold data, and which only arrange things on it?"""
 
 from collections.abc import Iterator
 
@@ -27,11 +27,11 @@ class _Cell:
         return " ".join(block.text for block in self.blocks)
 
 
-class WebTable:
+class SpannedTable:
     """A table while it is read: cells row by row, and what stands outside of any cell."""
 
-    def __init__(self, role: str | None) -> None:
-        self._arranges = role in ("presentation", "none")
+    def __init__(self, *, arranges: bool = False) -> None:
+        self._arranges = arranges
         self._outside: list[Block] = []
         self._rows: list[list[_Cell]] = []
         self._cell: _Cell | None = None
@@ -87,7 +87,7 @@ def _spread(rows: list[list[_Cell]]) -> list[list[str]]:
 
     Rows and last columns without any text are left out.
     """
-    # A page may claim a million columns; spans count up to twice what some row has of cells.
+    # A document may claim a million columns; spans count up to twice what some row has of cells.
     limit = 2 * max(map(len, rows))
     reaching: dict[int, int] = {}
     grid = []
