@@ -66,7 +66,8 @@ def process(
         )
         if committer is not None and busy:
             permissions.before_writing()
-            if is_source and counts["deleted"] and not permissions.is_partial:
+            if is_source and counts["deleted"]:
+                # A partial run deletes nothing, but what it adds would make a loss look smaller.
                 known = known_before(origin, listing, ledger, instance)
                 ledger.set_guarded(instance, name, known)
         if busy or origin.gatherings:

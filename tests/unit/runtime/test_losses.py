@@ -174,6 +174,22 @@ def test_what_a_refused_run_added_makes_no_loss_smaller(desk: Desk):
     assert changes(desk.run(p)) == {"unchanged": 47, "deleted": 11}
 
 
+@pytest.mark.parametrize(
+    "how", [{"until": "embed"}, {"only": tuple(f"new{number:02}" for number in range(30))}]
+)
+def test_what_a_partial_run_added_makes_no_loss_smaller(desk: Desk, how: dict[str, Any]):
+    """It deletes nothing and moves no guard, but what it reads is known from then on."""
+    shelf = shelf_of(10)
+    p = embedding(shelf)
+    desk.run(p)
+    take(shelf, 3)
+    for number in range(30):
+        shelf.put(f"new{number:02}", f"quite new {number}")
+    desk.run(p, how=how)
+    with pytest.raises(GuardError, match="lost 3 of its 10 documents"):
+        desk.run(p)
+
+
 def test_what_a_run_added_that_was_cut_off_makes_no_loss_smaller(desk: Desk, monkeypatch):
     monkeypatch.setattr("ragflow.scheduling.policies.PORTION", 1)
     shelf = shelf_of(10)
