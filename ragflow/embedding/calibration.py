@@ -41,7 +41,8 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
     trials: tuple[Trial, ...]
     #: Seconds it took, opening the model not counted.
     seconds: float
-    #: The file that keeps it; "" where no file could be written.
+    #: The file that keeps it; "" where no file could be written, or memory was short for
+    #: something that was tried: another time it may not be.
     kept_at: str
 
     @property
@@ -82,13 +83,19 @@ def choose_precision(
 ) -> Calibration:
     """Try the precisions alone, keep which is best, and return it; about a second.
 
-    For an encoder that has many texts to compute and no calibration. Never raises because of
-    what was tried.
+    For an encoder that has many texts to compute and no calibration. What is kept already, by
+    somebody who was quicker, is returned and stays. Never raises because of what was tried;
+    raises `LimitError`, `MemoryError` or `RuntimeError` where there is no room for the
+    reference that ways are compared with.
     """
+    kept = recall_calibration(spec, folder, device)
+    if kept is not None:
+        return kept
     trials = Trials(spec, folder, device, clock=clock or SystemClock(), seconds=LONGEST / 2)
     with closing(trials):
         trials.try_precisions()
-    return _kept(spec, folder, trials)
+    # Somebody may have calibrated meanwhile, and tried more.
+    return recall_calibration(spec, folder, device) or _kept(spec, folder, trials)
 
 
 def kept_calibration(spec: ModelSpec, device: str | None = None) -> Calibration | None:
@@ -125,11 +132,8 @@ def _kept(spec: ModelSpec, folder: Path, trials: Trials) -> Calibration:
         seconds=round(trials.seconds_taken, 3),
         kept_at=str(place),
     )
-    return (
-        calibration
-        if keep(place, calibration)
-        else msgspec.structs.replace(calibration, kept_at="")
-    )
+    is_kept = not trials.was_short and keep(place, calibration)
+    return calibration if is_kept else msgspec.structs.replace(calibration, kept_at="")
 
 
 def _folder_of(spec: ModelSpec) -> Path:

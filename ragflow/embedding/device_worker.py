@@ -1,10 +1,13 @@
 """A process that embeds on one device: how it is started, told what to do, and heard."""
 
 import importlib
+import queue
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -53,21 +56,24 @@ class DeviceWorker:
         self._connection: Connection | None = None
 
     def send(self, texts: Sequence[str], kind: EmbedKind) -> None:
-        """Hand over texts; raises `OSError` where the process is gone."""
+        """Hand over texts; raises `OSError` where the process is gone or cannot be started."""
         connection = self._connection
         if connection is None:
-            ours, theirs = socket.socketpair()
-            with theirs:
-                place = [str(theirs.fileno()), *sys.path]
-                self._process = subprocess.Popen(
-                    [sys.executable, "-c", _PROGRAM, *place],
-                    stdin=subprocess.DEVNULL,
-                    pass_fds=[theirs.fileno()],
-                )
-            connection = self._connection = Connection(ours.detach())
+            connection = self._connection = self._start()
             connection.send_bytes(msgspec.msgpack.encode(self._setup))
         encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
         connection.send_bytes(msgspec.msgpack.encode(_Given(encoded, kind)))
+
+    def _start(self) -> Connection:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            place = [str(theirs.fileno()), *sys.path]
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _PROGRAM, *place],
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+            )
+            return Connection(ours.detach())
 
     def receive(self) -> list[bytes] | Exception:
         """Return the next answer: a vector a text, or what was raised.
@@ -109,13 +115,14 @@ def serve() -> None:
     connection = Connection(int(sys.argv[1]))
     setup = msgspec.msgpack.decode(connection.recv_bytes(), type=_Setup)
     embedder: Embedder | None = None
-    while True:
-        try:
-            given = msgspec.msgpack.decode(connection.recv_bytes(), type=_Given)
-        except EOFError:
-            return
+    waiting: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+    # What comes is read whatever goes: who hands the next texts over hears no answer meanwhile,
+    # and neither text nor answer need fit into what the system holds for them.
+    threading.Thread(target=_read, args=(connection, waiting), daemon=True).start()
+    while (data := waiting.get()) is not None:
         answer: _Answered | _Failed
         try:
+            given = msgspec.msgpack.decode(data, type=_Given)
             if embedder is None:
                 embedder = _opening(setup.opening)(setup.spec, setup.device)
             texts = [each.decode("utf-8", "surrogatepass") for each in given.texts]
@@ -124,6 +131,16 @@ def serve() -> None:
         except Exception as error:  # noqa: BLE001 - raised where the texts came from
             answer = _Failed(pack(error))
         connection.send_bytes(msgspec.msgpack.encode(answer))
+
+
+def _read(connection: Connection, waiting: "queue.SimpleQueue[bytes | None]") -> None:
+    """Take in what is handed over; at the end, None."""
+    try:
+        with suppress(EOFError, OSError):
+            while True:
+                waiting.put(connection.recv_bytes())
+    finally:
+        waiting.put(None)
 
 
 def _opening(place: str) -> Callable[[ModelSpec, str], Embedder]:

@@ -4,7 +4,6 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
 
 from ragflow.documents import Vector
 from ragflow.embedding.device_worker import OPENING, DeviceWorker
@@ -74,6 +73,8 @@ class _Portion:
         self.texts = texts
         self.kind = kind
         self.deaths = 0
+        #: What the system said of the last death, if anything.
+        self.cause: OSError | None = None
         self._is_over = threading.Event()
         self._vectors: list[Vector] = []
         self._error: BaseException | None = None
@@ -129,28 +130,39 @@ class _Feed:
         self._worker = worker
         self._queue = queue
         self._given: deque[_Portion] = deque()
-        self._thread = threading.Thread(target=self._serve, daemon=True, name="ragflow-device")
+        self._thread: threading.Thread | None = None
 
     def begin(self) -> None:
         """Take from the queue from now on; nothing where it does."""
-        if self._thread.ident is None:
-            self._thread.start()
+        if self._thread is None or not self._thread.is_alive():
+            thread = threading.Thread(target=self._serve, daemon=True, name="ragflow-device")
+            thread.start()
+            self._thread = thread
 
     def end(self) -> None:
         """End the worker, once the queue is closed."""
         self._worker.kill()
-        if self._thread.is_alive():
+        if self._thread is not None:
             self._thread.join()
 
     def _serve(self) -> None:
         try:
-            while self._fill():
-                try:
-                    self._hear()
-                except (OSError, EOFError):
-                    self._die()
+            while self._go_on():
+                pass
         finally:
             self._worker.stop()
+
+    def _go_on(self) -> bool:
+        """Hand over what there is room for and hear one answer; False once it is closed."""
+        try:
+            if not self._fill():
+                return False
+            self._hear()
+        except (OSError, EOFError) as error:
+            self._die(error)
+        except BaseException as error:  # noqa: BLE001 - whoever waits for a portion must hear it
+            self._give_up(error)
+        return True
 
     def _fill(self) -> bool:
         """Give the worker all that it may have; tell whether it has any."""
@@ -159,30 +171,47 @@ class _Feed:
             if portion is None:
                 break
             self._given.append(portion)
-            # That it is gone is noticed by listening to it.
-            with suppress(OSError):
+            try:
                 self._worker.send(portion.texts, portion.kind)
+            except OSError as error:
+                # What it did before is heard yet, and then that it is gone. It is given no more:
+                # one that could be started now would answer to less than was handed over.
+                portion.cause = error
+                break
         return bool(self._given)
 
     def _hear(self) -> None:
         found = self._worker.receive()
-        portion = self._given.popleft()
+        portion = self._given[0]
         if isinstance(found, Exception):
             portion.fail(found)
         else:
             portion.answer(found)
+        self._given.popleft()
 
-    def _die(self) -> None:
+    def _die(self, error: BaseException) -> None:
         """Do again what a dead worker had; only what it was at can be what it died of."""
         self._worker.stop()
         left = list(self._given)
         self._given.clear()
         left[0].deaths += 1
+        if isinstance(error, OSError):
+            left[0].cause = error
         if left[0].deaths >= DEATHS:
             told = f"{DEATHS} workers died of embedding {len(left[0].texts)} texts"
             hint = "memory may be short: give the model one device, or let fewer runs share it"
-            left.pop(0).fail(PluginError(told, hint=hint))
+            failure = PluginError(told, hint=hint)
+            failure.__cause__ = left[0].cause
+            left.pop(0).fail(failure)
         self._queue.put(left, first=True)
+
+    def _give_up(self, error: BaseException) -> None:
+        """Fail all that a worker had: nobody knows any more what it would answer to."""
+        self._worker.stop()
+        left = list(self._given)
+        self._given.clear()
+        for portion in left:
+            portion.fail(error)
 
 
 def _close(queue: _Queue, feeds: Sequence[_Feed]) -> None:

@@ -11,6 +11,14 @@ from ragflow.embedding.forward import Precision, Way
 BUDGETS = {"cpu": 1024, "mps": 8192, "cuda": 65536}
 
 
+def several_devices() -> list[str]:
+    """Return the GPUs torch can use, where there are more than one; else none."""
+    import torch
+
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    return [f"cuda:{number}" for number in range(count)] if count > 1 else []
+
+
 def best_device() -> str:
     """Return the best device torch can use here: ``cuda``, else ``mps``, else ``cpu``."""
     import torch

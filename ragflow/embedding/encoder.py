@@ -25,7 +25,7 @@ from ragflow.embedding.halves import to_vectors
 from ragflow.embedding.model_spec import ModelSpec
 from ragflow.embedding.tokenizer import ModelTokenizer
 from ragflow.embedding.weights import TOKENIZER, check_weights
-from ragflow.errors import ParameterError
+from ragflow.errors import LimitError, ParameterError
 from ragflow.interfaces.ingestion import EmbedKind
 
 if TYPE_CHECKING:
@@ -149,12 +149,14 @@ class Encoder:
             way = self.way
         try:
             found = choose_precision(self._spec, self._folder, self.device)
-            if found.precision == way.precision:
-                return
             way = msgspec.structs.replace(way, precision=found.precision)
+            tried = found.of(way)
+            # What is kept may have been chosen for another engine.
+            if way.precision == self.way.precision or tried is None or tried.refused:
+                return
             forward = open_forward(self._folder, self.device, way)
-        except (MemoryError, RuntimeError, OSError):
-            return  # there is no room for a second model; this one goes on
+        except (LimitError, MemoryError, RuntimeError, OSError):
+            return  # there is no room for the models of the trial; this one goes on
         with self._lock:
             self.way = msgspec.structs.replace(self.way, precision=way.precision)
             self._forward = forward

@@ -20,7 +20,7 @@ T = TypeVar("T")
 #: Whose versions change how fast, or how exactly, a model is computed.
 _LIBRARIES = ("torch", "transformers", "sentence-transformers", "openvino")
 #: Raised when what is kept means something else than before.
-_FORM = 1
+_FORM = 2
 
 
 def user_folder() -> Path:

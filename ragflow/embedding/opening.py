@@ -35,18 +35,34 @@ def open_embedder(
 
     if light and can_read(folder):
         return LightEncoder(spec, folder)
-    from ragflow.embedding.encoder import Encoder
+    if device is not None:
+        from ragflow.embedding.encoder import Encoder
 
-    if device is not None or not can_read(folder):
         return Encoder(spec, folder, device=device)
+    if not can_read(folder):
+        return _on_all_devices(spec, folder)
     from ragflow.embedding.sparing import SparingEncoder
 
     check_weights(spec, folder)
     return SparingEncoder(
         spec.dimension,
         light=partial(LightEncoder, spec, folder),
-        heavy=partial(Encoder, spec, folder),
+        heavy=partial(_on_all_devices, spec, folder),
     )
+
+
+def _on_all_devices(spec: ModelSpec, folder: Path) -> Embedder:
+    """Open the model on the best device there is, or on every GPU where there are several."""
+    from ragflow.embedding.devices import several_devices
+
+    devices = several_devices()
+    if devices:
+        from ragflow.embedding.device_workers import DeviceWorkers
+
+        return DeviceWorkers(spec, devices)
+    from ragflow.embedding.encoder import Encoder
+
+    return Encoder(spec, folder)
 
 
 def open_tokenizer(spec: ModelSpec) -> Tokenizer:

@@ -1,6 +1,7 @@
 """From token ids to rows with OpenVINO: an extra, checked like every other way to compute."""
 
 import hashlib
+import tempfile
 import threading
 import warnings
 from pathlib import Path
@@ -62,10 +63,11 @@ def _converted(folder: Path, core: Any) -> Any:
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         # The description is written last, so one that is there has its weights beside it.
-        draft = place.with_name(f"{place.stem}.draft.xml")
-        openvino.save_model(model, draft, compress_to_fp16=False)
-        draft.with_suffix(".bin").replace(place.with_suffix(".bin"))
-        draft.replace(place)
+        with tempfile.TemporaryDirectory(dir=place.parent) as drafts:
+            draft = Path(drafts) / place.name
+            openvino.save_model(model, draft, compress_to_fp16=False)
+            draft.with_suffix(".bin").replace(place.with_suffix(".bin"))
+            draft.replace(place)
     except (OSError, RuntimeError):
         pass  # it cannot be kept, and is converted again next time
     return model
@@ -95,10 +97,19 @@ def _convert(folder: Path) -> Any:
 
 
 def _place(folder: Path, version: str) -> Path:
-    found = (folder / WEIGHTS).stat()
-    name = f"{(folder / WEIGHTS).resolve()}\0{found.st_size}\0{found.st_mtime_ns}\0{version}"
-    digest = hashlib.sha256(name.encode()).hexdigest()
-    return user_folder() / "openvino" / f"{digest[:16]}.xml"
+    """Return the file for all that is converted: every module, pooling and what follows it too."""
+    digest = hashlib.sha256(version.encode())
+    for file in sorted([*folder.glob(WEIGHTS), *folder.glob(f"*/{WEIGHTS}")]):
+        found = file.stat()
+        name = f"{file.resolve()}\0{found.st_size}\0{found.st_mtime_ns}"
+        digest.update(f"\0{name}".encode())
+    for file in sorted(
+        [folder / "config.json", folder / "modules.json", *folder.glob("*/config.json")]
+    ):
+        if file.is_file():
+            said = hashlib.sha256(file.read_bytes()).hexdigest()
+            digest.update(f"\0{file.relative_to(folder)}\0{said}".encode())
+    return user_folder() / "openvino" / f"{digest.hexdigest()[:16]}.xml"
 
 
 def _filling(folder: Path) -> int:

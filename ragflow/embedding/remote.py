@@ -80,6 +80,9 @@ class RemoteEmbedder:
         #: Components of a vector.
         self.dimension = spec.dimension
         self._tokenizer = tokenizer
+        # What the model adds to each text itself; the prompt is sent, and counted as text.
+        added = tokenizer.special - tokenizer.count(spec.prompts.document)
+        self._room = max(1, spec.limit - added)
         self._counting = threading.Lock()
         self._tokens_read = 0
 
@@ -119,11 +122,11 @@ class RemoteEmbedder:
 
     def _cut(self, text: str) -> str:
         """Return what the model reads of a text with its prompt."""
-        limit = self._spec.limit
-        if len(text.encode()) <= limit:
+        room = self._room
+        if len(text.encode()) <= room:
             return text  # a token is a byte at least
         spans = self._tokenizer.spans(text)
-        return text if len(spans) <= limit else text[: spans[limit - 1][1]]
+        return text if len(spans) <= room else text[: spans[room - 1][1]]
 
     def _ask(self, texts: list[str]) -> "NDArray[np.float32]":
         asked: dict[str, Any] = {

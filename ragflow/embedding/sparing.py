@@ -13,10 +13,10 @@ FEW = 50
 class SparingEncoder:
     """Two embedders of one space: a light one for a few texts, and one that loads torch.
 
-    Queries never load torch. Documents do once there are 50, in one call or in all so far;
-    from then on all are embedded with torch. The two agree within the stated tolerance, so who
-    embeds need not know which it was. Each is opened when it is needed; while one thread opens
-    it the others wait.
+    Queries never load torch. Documents do once there are 50 in all so far, equal ones of a call
+    counted once; from then on all are embedded with torch, queries too. The two agree within the
+    stated tolerance, so who embeds need not know which it was. Each is opened when it is needed;
+    while one thread opens it the others wait.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class SparingEncoder:
         with self._lock:
             if kind == "document":
                 self._documents += len(set(texts))
-            if self._heavy is None and max(self._documents, len(texts)) >= FEW:
+            if self._heavy is None and kind == "document" and self._documents >= FEW:
                 self._heavy = self._open_heavy()
                 self._light = None
             if self._heavy is not None:

@@ -10,7 +10,7 @@ import msgspec
 
 from ragflow.clock import Clock
 from ragflow.embedding.batches import plan_batches
-from ragflow.embedding.computing import ComputingThreads
+from ragflow.embedding.computing import ComputingThreads, ran_out_of_memory
 from ragflow.embedding.devices import half_precisions, kind_of, safe_way
 from ragflow.embedding.engines import open_forward
 from ragflow.embedding.forward import Engine, Forward, Precision, TorchForward, Way
@@ -18,6 +18,7 @@ from ragflow.embedding.model_spec import ModelSpec
 from ragflow.embedding.self_check import Agreement, compare, held_texts
 from ragflow.embedding.tokenizer import ModelTokenizer
 from ragflow.embedding.weights import TOKENIZER
+from ragflow.errors import LimitError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,7 +60,11 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Trials:
-    """Trials of one model on one device, within a time that opening models does not count in."""
+    """Trials of one model on one device, within a time that opening models does not count in.
+
+    Every way that passes stays open until the end, for ways are timed in turns: single and half
+    precision are in memory together, beside the model of whoever asks.
+    """
 
     def __init__(
         self, spec: ModelSpec, folder: Path, device: str, *, clock: Clock, seconds: float
@@ -68,6 +73,8 @@ class Trials:
         self.device = device
         #: Everything tried, in order.
         self.done: list[Trial] = []
+        #: Whether memory was short for a way: what was found then is true for this moment alone.
+        self.was_short = False
         self._folder = folder
         self._clock = clock
         self._opening = 0.0
@@ -164,18 +171,23 @@ class Trials:
             with self._uncounted():
                 forward = open_forward(self._folder, self.device, way)
             agreement = self._agreement(forward)
+            trial = msgspec.structs.replace(
+                trial, worst=agreement.worst, mean=agreement.mean, refused=agreement.complaint
+            )
+            if not trial.refused:
+                self._open[way.engine, way.precision] = forward
+                speed = self._measure(way, self._size(way))
+                trial = msgspec.structs.replace(trial, tokens_per_second=speed)
         except Exception as error:  # noqa: BLE001 - a way that fails is one that is refused
-            said = f"{type(error).__name__}: {error}".partition("\n")[0]
-            self.done.append(msgspec.structs.replace(trial, refused=f"it failed: {said}"))
-            return
-        trial = msgspec.structs.replace(
-            trial, worst=agreement.worst, mean=agreement.mean, refused=agreement.complaint
-        )
-        if not trial.refused:
-            self._open[way.engine, way.precision] = forward
-            speed = self._measure(way, self._size(way))
-            trial = msgspec.structs.replace(trial, tokens_per_second=speed)
+            trial = self._failed(trial, error)
         self.done.append(trial)
+
+    def _failed(self, trial: Trial, error: Exception) -> Trial:
+        """Return a trial as one of a way that is not used, for it failed."""
+        self._open.pop((trial.engine, trial.precision), None)
+        self.was_short |= isinstance(error, LimitError) or ran_out_of_memory(error)
+        said = f"{type(error).__name__}: {error}".partition("\n")[0]
+        return msgspec.structs.replace(trial, tokens_per_second=None, refused=f"it failed: {said}")
 
     def _time_again(self) -> None:
         """Time each way that passed again, in turns, and keep its best time."""
@@ -183,9 +195,12 @@ class Trials:
             for place, trial in enumerate(self.done):
                 if trial.refused:
                     continue
-                speed = max(
-                    self._measure(trial.way, self._size(trial.way)), trial.tokens_per_second or 0
-                )
+                try:
+                    speed = self._measure(trial.way, self._size(trial.way))
+                except Exception as error:  # noqa: BLE001 - as when it was tried first
+                    self.done[place] = self._failed(trial, error)
+                    continue
+                speed = max(speed, trial.tokens_per_second or 0)
                 self.done[place] = msgspec.structs.replace(trial, tokens_per_second=speed)
 
     def _size(self, way: Way) -> int:
@@ -194,18 +209,21 @@ class Trials:
 
     def _try_size(self, way: Way) -> None:
         """Time another budget, or number of threads, of a way that passed, if there is time."""
+        if (way.engine, way.precision) not in self._open:
+            return  # it failed, or nothing passed
         passed = next(
             t for t in self.done if (t.engine, t.precision) == (way.engine, way.precision)
         )
         takes = 2 * way.budget * self._threads.count / max(1.0, passed.tokens_per_second or 0)
         if self.seconds_taken + takes > self._until:
             return
-        speed = self._measure(way, way.budget)
-        self.done.append(
-            msgspec.structs.replace(
-                passed, budget=way.budget, threads=way.threads, tokens_per_second=speed
-            )
-        )
+        trial = msgspec.structs.replace(passed, budget=way.budget, threads=way.threads)
+        try:
+            speed = self._measure(way, way.budget)
+            trial = msgspec.structs.replace(trial, tokens_per_second=speed)
+        except Exception as error:  # noqa: BLE001 - as when it was tried first
+            trial = self._failed(trial, error)
+        self.done.append(trial)
 
     def _agreement(self, forward: Forward) -> Agreement:
         import numpy as np
@@ -232,13 +250,15 @@ class Trials:
         if way.threads != threads.count:
             threads = ComputingThreads(way.threads)
         begun = self._clock.elapsed()
-        # Two each, so that a thread that was late does not count for all.
-        waiting = [threads.begin(forward, batch, _as_it_is) for _ in range(2 * way.threads)]
-        for each in waiting:
-            each.result()
-        taken = self._clock.elapsed() - begun
-        if threads is not self._threads:
-            threads.close()
+        try:
+            # Two each, so that a thread that was late does not count for all.
+            waiting = [threads.begin(forward, batch, _as_it_is) for _ in range(2 * way.threads)]
+            for each in waiting:
+                each.result()
+            taken = self._clock.elapsed() - begun
+        finally:
+            if threads is not self._threads:
+                threads.close()
         return round(len(waiting) * len(batch) * length / max(1e-9, taken), 1)
 
     @contextmanager

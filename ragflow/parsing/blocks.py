@@ -1,11 +1,16 @@
 """What do parsers that compose a text make first, and how does it become content?"""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import msgspec
 
 from ragflow.documents import Box, Element, ElementKind, Page
 from ragflow.parsing.decoding import cleaned
+from ragflow.parsing.reasons import Reason, skipped
+
+#: The most characters of a text that is composed. A document may refer to the same words without
+#: end, so that few bytes of it are many.
+MOST_TEXT = 64 * 1024 * 1024
 
 #: White space between two blocks.
 PARAGRAPH_GAP = "\n\n"
@@ -43,15 +48,30 @@ class Composition(msgspec.Struct, frozen=True):
 
 
 def compose(blocks: Iterable[Block]) -> Composition:
-    """Return the text of `blocks`, one after the other, each an element."""
+    """Return the text of `blocks`, one after the other, each an element.
+
+    Raises `SkipDocument` at the first block that goes beyond `MOST_TEXT`.
+    """
     writer = _Writer()
     for block in blocks:
         writer.write(block, page=None)
     return Composition(writer.text, tuple(writer.elements))
 
 
-def compose_pages(sheets: Sequence[Sheet]) -> Composition:
-    """Return the text of `sheets`, one after the other, with the span of each page."""
+def too_much_text() -> Exception:
+    """Return the error that says a document's text is longer than `MOST_TEXT`."""
+    return skipped(
+        Reason.TOO_LARGE,
+        f"the text of the document is longer than the {MOST_TEXT >> 20} million characters that"
+        " are read",
+    )
+
+
+def compose_pages(sheets: Iterable[Sheet]) -> Composition:
+    """Return the text of `sheets`, one after the other, with the span of each page.
+
+    Raises `SkipDocument` at the first block that goes beyond `MOST_TEXT`.
+    """
     writer = _Writer()
     pages = []
     for sheet in sheets:
@@ -81,6 +101,8 @@ class _Writer:
             return
         gap = block.gap if self._parts else ""
         start = self.length + len(gap)
+        if start + len(text) > MOST_TEXT:
+            raise too_much_text()
         self._parts += (gap, text)
         self.length = start + len(text)
         self.elements.append(

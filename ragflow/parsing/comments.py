@@ -13,6 +13,8 @@ _AT = ("dt", "created", "dT", "date")
 _PEOPLE = frozenset({"cmAuthor", "author", "person"})
 #: A remark for programs that do not know of threads; the thread has its own file.
 _STAND_IN = "[Threaded comment]"
+#: What is longer is no name; it would be written with each remark.
+_LONGEST_NAME = 200
 
 
 def people_of(roots: Iterable[Any]) -> dict[str, str]:
@@ -41,7 +43,7 @@ def comment_blocks(root: Any, people: Mapping[str, str]) -> Iterator[Block]:
         if not who and identity.isdecimal() and int(identity[:6]) < len(listed):
             who = listed[int(identity[:6])]
         when = next((stated[name] for name in _AT if name in stated), "")
-        by = ", ".join(filter(None, (who, when)))
+        by = ", ".join(filter(None, (who[:_LONGEST_NAME], when[:_LONGEST_NAME])))
         yield Block(text=f"Comment{f' ({by})' if by else ''}: {words}")
 
 

@@ -88,7 +88,8 @@ def _large_operator(node: Any) -> str:
 def _fenced(node: Any) -> str:
     opening = _stated(node, "dPr/begChr", "(") or "."
     closing = _stated(node, "dPr/endChr", ")") or "."
-    separator = _stated(node, "dPr/sepChr", "|")
+    # One character; a longer one would be written as often as there are parts.
+    separator = _stated(node, "dPr/sepChr", "|")[:1]
     inside = separator.join(formula(part) for part in node.findall(f"{MATH}e"))
     return f"\\left{_fence(opening)}{inside}\\right{_fence(closing)}"
 

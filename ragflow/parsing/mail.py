@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from email.header import decode_header
 from email.message import Message
+from email.policy import Compat32
 
 from ragflow.documents import Content, Document
 from ragflow.interfaces.ingestion import ParseOptions
@@ -20,10 +21,18 @@ HEADS = ("From", "To", "Cc", "Date")
 _DEEPEST = 20
 _MOST_PARTS = 1_000
 _LONGEST_HEAD = 5_000
-#: In memory, a message takes some nine times as much.
+#: The library looks at all of a head again for each of its parameters.
+_LONGEST_STATED = 1_000
+_MOST_PARAMETERS = 50
+#: In memory, each line takes some two hundred bytes beside its own, be it a head, a part or text.
 _MOST_BYTES = 48 * 1024 * 1024
+_MOST_LINES = 1_000_000
 
+#: What a message that is signed or packed and not encrypted says of itself.
+_READABLE_BY_ALL = ("signed-data", "certs-only", "compressed-data")
 _BLANKS = re.compile(r"\s+")
+#: How the library keeps bytes that are no ASCII.
+_RAW = re.compile("[\udc80-\udcff]")
 
 
 class MailParser:
@@ -38,23 +47,54 @@ class MailParser:
     def parse(self, document: Document, options: ParseOptions) -> Content:
         """Return the message, a paragraph an element."""
         data = document.read()
-        if len(data) > _MOST_BYTES:
+        lines = data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")
+        if len(data) > _MOST_BYTES or lines > _MOST_LINES:
             raise skipped(
                 Reason.TOO_LARGE,
-                f"the e-mail has more than the {_MOST_BYTES >> 20} MiB that are read",
+                f"the e-mail has more than the {_MOST_BYTES >> 20} MiB or the {_MOST_LINES} lines"
+                " that are read",
             )
-        message = email.message_from_bytes(data)
-        kind = message.get_content_type()
-        if kind in ("multipart/encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime"):
-            raise skipped(
-                Reason.ENCRYPTED, "the e-mail is encrypted and can be read only by its recipient"
-            )
+        message = email.message_from_bytes(data, policy=_Policy())
+        _refuse_sealed(message)
         found = _Found()
         found.take(message, depth=0)
-        heads = {name: head_text(str(message.get(name, ""))) for name in HEADS}
-        return mail_content(
-            head_text(str(message.get("Subject", ""))), heads, found.blocks, found.attached
+        subject, *heads = (
+            head_text(message.get(name, ""), declared=message.get_content_charset())
+            for name in ("Subject", *HEADS)
         )
+        return mail_content(
+            subject, dict(zip(HEADS, heads, strict=True)), found.blocks, found.attached
+        )
+
+
+class _Policy(Compat32):
+    """Reads heads as the library does, but none that is longer than any means to be."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        """Return the name of a head, and as much of what it states as is looked at."""
+        name, stated = super().header_source_parse(sourcelines)
+        if name.lower().startswith("content-"):
+            stated = ";".join(stated[:_LONGEST_STATED].split(";")[:_MOST_PARAMETERS])
+        return name, stated[:_LONGEST_HEAD]
+
+    def header_fetch_parse(self, name: str, value: str) -> str:
+        """Return a head as it is; the library would lose what is written without encoding it."""
+        return value
+
+
+def _refuse_sealed(message: Message) -> None:
+    kind = message.get_content_type()
+    if kind in ("application/pkcs7-mime", "application/x-pkcs7-mime"):
+        if str(message.get_param("smime-type", "")).lower() in _READABLE_BY_ALL:
+            raise skipped(
+                Reason.UNSUPPORTED_TYPE,
+                "the e-mail is not encrypted, but its text is packed into its signature, which"
+                " cannot be read",
+                hint="save its text as a file of its own",
+            )
+    elif kind != "multipart/encrypted":
+        return
+    raise skipped(Reason.ENCRYPTED, "the e-mail is encrypted and can be read only by its recipient")
 
 
 def mail_content(
@@ -89,28 +129,37 @@ def plain_blocks(text: str) -> Iterator[Block]:
         yield Block(text=text[start:end])
 
 
-def head_text(stated: str) -> str:
-    """Return a line of a message's head as people read it."""
+def head_text(stated: str, *, declared: str | None = None) -> str:
+    """Return a line of a message's head as people read it.
+
+    `declared` is the encoding of bytes in it that are not encoded as the format demands.
+    """
+    stated = stated[:_LONGEST_HEAD]
     pieces = []
     try:
-        for piece, charset in decode_header(stated[:_LONGEST_HEAD]):
+        if _RAW.search(stated):
+            stated = decode(stated.encode(errors="surrogateescape"), declared=declared).text
+        for piece, charset in decode_header(stated):
             if isinstance(piece, str):
                 pieces.append(piece)
+            elif charset is None:
+                # What is between encoded words, in the encoding that the library puts it into.
+                pieces.append(piece.decode("raw-unicode-escape"))
             else:
                 pieces.append(decode(piece, declared=charset).text)
     except (ValueError, email.errors.HeaderParseError):
         # An encoded word that is broken stays as it is.
-        pieces = [stated[:_LONGEST_HEAD]]
+        pieces = [stated]
     return _BLANKS.sub(" ", cleaned("".join(pieces))).strip()
 
 
 class _Found:
     """What has been found in the parts of a message."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, parts: int = 0) -> None:
         self.blocks: list[Block] = []
         self.attached: list[str] = []
-        self._parts = 0
+        self._parts = parts
 
     def take(self, part: Message, *, depth: int) -> None:
         """Take in a part and the parts in it."""
@@ -123,7 +172,8 @@ class _Found:
         elif part.is_multipart():
             parts = [inner for inner in part.get_payload() if isinstance(inner, Message)]
             if kind == "multipart/alternative":
-                parts = _best(parts)
+                self._take_best(parts, depth=depth + 1)
+                return
             for inner in parts:
                 self.take(inner, depth=depth + 1)
         elif kind == "text/html":
@@ -134,14 +184,29 @@ class _Found:
         elif part.get_filename() is not None or not part.get("Content-ID"):
             self.attached.append(_name(part))
 
+    def _take_best(self, parts: Sequence[Message], *, depth: int) -> None:
+        """Take in one of several ways to say the same: the best that says anything."""
+        candidates = list(reversed(parts))
+        # A stable sort: of two that are alike the last is the richer.
+        candidates.sort(key=_rank)
+        for part in candidates:
+            tried = _Found(parts=self._parts)
+            tried.take(part, depth=depth)
+            self._parts = tried._parts
+            self.attached += tried.attached
+            if tried.blocks:
+                self.blocks += tried.blocks
+                return
 
-def _best(parts: Sequence[Message]) -> list[Message]:
-    """Return the one of several ways to say the same that is read."""
-    for part in reversed(parts):
-        if any(inner.get_content_type() == "text/html" for inner in part.walk()):
-            return [part]
-    readable = [part for part in parts if part.get_content_maintype() in ("text", "multipart")]
-    return readable[-1:] or list(parts[-1:])
+
+def _rank(part: Message) -> int:
+    """Return 0 for what has HTML to show, 1 for what has plain text, 2 for anything else."""
+    shown_kinds = {
+        inner.get_content_type()
+        for inner in part.walk()
+        if inner.get_content_disposition() != "attachment"
+    }
+    return 0 if "text/html" in shown_kinds else 1 if "text/plain" in shown_kinds else 2
 
 
 def _bytes(part: Message) -> bytes:

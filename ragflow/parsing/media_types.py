@@ -177,18 +177,23 @@ _HTML_LIKELY = re.compile(
     re.IGNORECASE,
 )
 _SVG = re.compile(r"\s*<(?:!doctype\s+svg|svg)\b", re.IGNORECASE)
-#: Lines that e-mails begin with: some that only they have, then any.
+#: Lines that e-mails begin with; lines that only they have; and those that may come twice.
 _MAIL_HEAD = re.compile(
     rb"(?:return-path|received|delivered-to|message-id|mime-version|from|to|subject|date|x-[\w-]+"
     rb"|dkim-signature|arc-[\w-]+|reply-to|content-type|references|cc|sender):",
     re.IGNORECASE,
 )
 _MAIL_ALONE = re.compile(
-    rb"^(?:from|message-id|received|return-path|mime-version):", re.IGNORECASE | re.MULTILINE
+    rb"^(?:message-id:\s*<|received:\s*(?:from|by)\s|return-path:\s*<|mime-version:\s*\d"
+    rb"|delivered-to:.*@)",
+    re.IGNORECASE | re.MULTILINE,
 )
+_MAIL_FROM = re.compile(rb"^from:.*@", re.IGNORECASE | re.MULTILINE)
+_MAIL_SUBJECT = re.compile(rb"^subject:", re.IGNORECASE | re.MULTILINE)
+_MAIL_OFTEN = (b"received", b"delivered-to", b"return-path", b"dkim-signature", b"x-", b"arc-")
+_GOES_ON = re.compile(rb"\n[ \t]+")
 _HEAD_LINE = re.compile(rb"[!-9;-~]+:")
-#: So many lines of a head are looked at, and so many make one.
-_MOST_HEADS = 60
+#: So many known lines make a head.
 _FEWEST_HEADS = 3
 
 _PDF_OBJECT = re.compile(rb"%PDF-|\d+ \d+ obj\b")
@@ -232,7 +237,7 @@ def _suffix(name: str) -> str:
 def _text_type(head: bytes, suffix: str) -> str:
     by_suffix = _TEXT_SUFFIXES.get(suffix, "text/plain")
     opening = head[:4096]
-    if by_suffix == "text/plain" and _is_mail(opening):
+    if by_suffix == "text/plain" and _is_mail(head):
         return "message/rfc822"
     if by_suffix == "application/json" and _is_json_lines(opening):
         return "application/x-ndjson"
@@ -254,17 +259,27 @@ def _text_type(head: bytes, suffix: str) -> str:
     return by_suffix
 
 
-def _is_mail(opening: bytes) -> bool:
+def _is_mail(head: bytes) -> bool:
     """Say whether a text begins with the head of an e-mail: no prose, and lines only it has."""
-    if not _MAIL_HEAD.match(opening):
+    if not _MAIL_HEAD.match(head):
         return False
-    front = opening.replace(b"\r\n", b"\n").partition(b"\n\n")[0]
-    # A line that begins with a blank goes on with the one before; the last one may be cut.
-    lines = [line for line in front.split(b"\n") if line[:1] not in (b" ", b"\t")][:_MOST_HEADS]
-    heads = sum(bool(_HEAD_LINE.match(line)) for line in lines)
-    known = sum(bool(_MAIL_HEAD.match(line)) for line in lines)
-    is_whole = heads >= len(lines) - 1 and known >= _FEWEST_HEADS
-    return is_whole and len(set(map(bytes.lower, _MAIL_ALONE.findall(front)))) >= 1
+    front, blank, _ = head[:HEAD].replace(b"\r\n", b"\n").partition(b"\n\n")
+    if not blank:
+        # Lists and logs look like it too, but go on without an end.
+        return False
+    front = _GOES_ON.sub(b" ", front)
+    lines = front.split(b"\n")
+    known = [found[0].lower() for line in lines if (found := _MAIL_HEAD.match(line))]
+    single = [name for name in known if not name.startswith(_MAIL_OFTEN)]
+    if (
+        len(known) < _FEWEST_HEADS
+        or len(set(single)) < len(single)
+        or not all(_HEAD_LINE.match(line) for line in lines)
+    ):
+        return False
+    return bool(
+        _MAIL_ALONE.search(front) or (_MAIL_FROM.search(front) and _MAIL_SUBJECT.search(front))
+    )
 
 
 def _is_json_lines(opening: bytes) -> bool:

@@ -1,6 +1,6 @@
 """What is in an OpenDocument text? Its text in order, with headings, lists, tables and notes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ragflow.documents import Content, Document, ElementKind
@@ -23,6 +23,8 @@ _LONGEST_CHAIN = 20
 _DEEPEST_MARGIN = 8
 #: A document may claim that a cell, a row or a blank comes a million times.
 _MOST_REPEATED = 200
+#: What cells that come again and again may add to a document: characters, and one for each cell.
+_MOST_ADDED = 1_000_000
 
 _NAMED: dict[str, tuple[ElementKind, int]] = {
     "Title": ("title", 1),
@@ -65,7 +67,8 @@ class OpenDocumentParser:
         """Return the text, a paragraph an element."""
         package = Package(document.read())
         _refuse_encrypted(package)
-        composition = compose(_Reading(package).blocks())
+        reading = _Reading(package)
+        composition = compose(reading.blocks())
         if not composition.elements:
             raise skipped(Reason.NO_TEXT, "there is no text in the OpenDocument text")
         title = language = None
@@ -78,6 +81,7 @@ class OpenDocumentParser:
             elements=composition.elements,
             title=title,
             language=language,
+            notes=tuple(reading.notes()),
         )
 
 
@@ -107,6 +111,8 @@ class _Reading:
             if root is not None:
                 self._take_styles(root)
         self._notes: list[Any] = []
+        self._addable = _MOST_ADDED
+        self._is_full = False
 
     def blocks(self) -> Iterator[Block]:
         """Yield headers, the body, the notes under it, and footers."""
@@ -117,6 +123,11 @@ class _Reading:
         for note in self._notes:
             yield from self._inside(note)
         yield from self._aside("footer")
+
+    def notes(self) -> Iterator[str]:
+        """Yield what was left out, a sentence each."""
+        if self._is_full:
+            yield "Cells that are said to come again and again were not all repeated."
 
     def _take_styles(self, root: Any) -> None:
         for style in root.iter(f"{_STYLE}style"):
@@ -203,12 +214,11 @@ class _Reading:
         for row in _rows(node):
             cells = [child for child in row if child.tag == f"{_TABLE}table-cell"]
             written = [[*self._inside(cell)] for cell in cells]
-            is_empty = not any(block.text.strip() for blocks in written for block in blocks)
-            times = 1 if is_empty else _repeated(row, "rows")
+            times, columns = self._affordable(row, cells, written)
             for _ in range(times):
                 table.begin_row()
-                for cell, blocks in zip(cells, written, strict=True):
-                    for _ in range(_repeated(cell, "columns")):
+                for cell, blocks, across in zip(cells, written, columns, strict=True):
+                    for _ in range(across):
                         table.begin_cell(
                             columns=_number(cell.get(f"{_TABLE}number-columns-spanned"), 1),
                             rows=_number(cell.get(f"{_TABLE}number-rows-spanned"), 1),
@@ -219,6 +229,23 @@ class _Reading:
                                 table.write(block)
                 table.end_cell()
         yield from table.blocks()
+
+    def _affordable(
+        self, row: Any, cells: Sequence[Any], written: Sequence[Sequence[Block]]
+    ) -> tuple[int, Sequence[int]]:
+        """Return how often a row comes, and each cell in it: once where more would be too much."""
+        is_empty = not any(block.text.strip() for blocks in written for block in blocks)
+        times = 1 if is_empty else _repeated(row, "rows")
+        columns = [_repeated(cell, "columns") for cell in cells]
+        added = sum(
+            (times * across - 1) * (1 + sum(len(block.text) for block in blocks))
+            for across, blocks in zip(columns, written, strict=True)
+        )
+        if added > self._addable:
+            self._is_full = True
+            return 1, [1] * len(cells)
+        self._addable -= added
+        return times, columns
 
 
 class _Found(NamedTuple):

@@ -17,6 +17,8 @@ MOST_PARTS = 20_000
 MOST_MARKUP = 20 * 1024 * 1024
 
 _MOST_READINGS = 4
+#: What each part in the list of an archive's parts begins with.
+_LISTED = b"PK\x01\x02"
 #: Parts beyond this are packed again.
 _LARGE = 1 << 20
 #: A part may be nothing else; what else there is may expand without an end to it.
@@ -64,13 +66,14 @@ class Package:
         self._most = most_markup
         #: Parts may be read again and under several names, but not without end.
         self._left = _MOST_READINGS * most_markup
+        # Counted before the library makes an object of each; names may come twice.
+        if data.count(_LISTED) > MOST_PARTS:
+            raise skipped(Reason.TOO_LARGE, f"the document has more than {MOST_PARTS} parts")
         try:
             self._archive = zipfile.ZipFile(io.BytesIO(data))
         except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
             raise _damaged("it is cut off, or is no archive of parts") from error
         self._parts = dict(self._archive.NameToInfo)
-        if len(self._parts) > MOST_PARTS:
-            raise skipped(Reason.TOO_LARGE, f"the document has more than {MOST_PARTS} parts")
         held = sum(
             part.file_size for name, part in self._parts.items() if name.lower().endswith(_MARKUP)
         )
@@ -106,7 +109,9 @@ class Package:
                 raise skipped(
                     Reason.TOO_LARGE, "the parts of the document are too large to be read"
                 )
-            data = self._archive.read(part)
+            # Told how much, it expands no more; not told, it expands all there is.
+            with self._archive.open(part) as file:
+                data = file.read(part.file_size)
         except (KeyError, EOFError, ValueError, OSError, zipfile.BadZipFile, zlib.error) as error:
             raise _damaged("a part of it is missing or damaged") from error
         return data
@@ -156,6 +161,23 @@ class Package:
     def _target(self, folder: str, stated: str) -> str:
         path = stated.partition("#")[0]
         return posixpath.normpath(posixpath.join("/", folder, path)).lstrip("/")
+
+
+class Readings:
+    """How much a library's parts have been read; a document may refer to one without end."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_READINGS * MOST_MARKUP
+
+    def root(self, part: Any) -> Any:
+        """Return the root of a part; raise `SkipDocument` after some multiple of all markup."""
+        markup = part.blob
+        self._left -= len(markup)
+        if self._left < 0:
+            raise skipped(
+                Reason.TOO_LARGE, "the document refers to its parts more often than any needs"
+            )
+        return root_of(markup)
 
 
 def title_and_language(package: Package) -> tuple[str | None, str | None]:

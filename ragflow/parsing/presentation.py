@@ -1,6 +1,6 @@
 """What is on the slides of a PowerPoint presentation? Slide by slide, its notes after it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pptx
@@ -14,7 +14,7 @@ from ragflow.parsing.boxes import rounded
 from ragflow.parsing.charts import chart_blocks
 from ragflow.parsing.comments import comment_blocks, people_of
 from ragflow.parsing.formulas import MATH, formula
-from ragflow.parsing.packages import Package, root_of, title_and_language
+from ragflow.parsing.packages import Package, Readings, title_and_language
 from ragflow.parsing.reasons import Reason, skipped
 from ragflow.parsing.spanned_tables import SpannedTable
 
@@ -60,12 +60,11 @@ class PresentationParser:
         package = Package(document.read())
         show = pptx.Presentation(package.for_office(_RENAMED))
         size = (_points(show.slide_width), _points(show.slide_height))
-        people = people_of(_related(show.part, "/commentAuthors", "/authors"))
+        readings = Readings()
+        people = people_of(_related(show.part, readings, "/commentAuthors", "/authors"))
         composition = compose_pages(
-            [
-                Sheet(number=number, size=size, blocks=tuple(_slide_blocks(slide, people)))
-                for number, slide in enumerate(show.slides, 1)
-            ]
+            Sheet(number=number, size=size, blocks=tuple(_slide_blocks(slide, people, readings)))
+            for number, slide in enumerate(_once(show.slides), 1)
         )
         if not composition.elements:
             raise skipped(Reason.NO_TEXT, "there is no text on the slides")
@@ -83,18 +82,27 @@ def _points(length: Length | None) -> float:
     return 0.0 if length is None else round(length / 12_700, 2)
 
 
-def _related(part: Any, *kinds: str) -> Iterator[Any]:
+def _once(slides: Iterable[Any]) -> Iterator[Any]:
+    """Yield each slide once; a presentation may list one without end."""
+    seen = set()
+    for slide in slides:
+        if slide.part.partname not in seen:
+            seen.add(slide.part.partname)
+            yield slide
+
+
+def _related(part: Any, readings: Readings, *kinds: str) -> Iterator[Any]:
     """Yield the roots of the parts of these kinds that a part refers to."""
     for relation in part.rels.values():
         if not relation.is_external and relation.reltype.endswith(kinds):
-            yield root_of(relation.target_part.blob)
+            yield readings.root(relation.target_part)
 
 
-def _slide_blocks(slide: Any, people: Mapping[str, str]) -> Iterator[Block]:
+def _slide_blocks(slide: Any, people: Mapping[str, str], readings: Readings) -> Iterator[Block]:
     shapes = list(slide.shapes)
     # A stable sort: what is no title stays in order.
     for shape in sorted(shapes, key=lambda shape: _role(shape) not in _TITLES):
-        yield from _shape_blocks(shape, _box(shape), depth=0)
+        yield from _shape_blocks(shape, _box(shape), readings, depth=0)
     for node in slide.element.iterfind(
         f"{_SLIDE}cSld/{_SLIDE}spTree/{_COMPATIBLE}AlternateContent"
     ):
@@ -103,7 +111,7 @@ def _slide_blocks(slide: Any, people: Mapping[str, str]) -> Iterator[Block]:
         body = slide.notes_slide.notes_text_frame._txBody  # noqa: SLF001 - it has no public name
         for paragraph in body.iterfind(f"{_DRAWING}p"):
             yield Block(text=_words(paragraph))
-    for root in _related(slide.part, "/comments"):
+    for root in _related(slide.part, readings, "/comments"):
         yield from comment_blocks(root, people)
 
 
@@ -118,21 +126,23 @@ def _box(shape: Any) -> tuple[Box, ...]:
     return (rounded((left, top, left + width, top + height), scale=1 / 12_700),)
 
 
-def _shape_blocks(shape: Any, boxes: tuple[Box, ...], *, depth: int) -> Iterator[Block]:
+def _shape_blocks(
+    shape: Any, boxes: tuple[Box, ...], readings: Readings, *, depth: int
+) -> Iterator[Block]:
     if hasattr(shape, "shapes"):
         # What is in a group is placed in measures of the group, so it has the group's box.
         for inner in shape.shapes if depth < _DEEPEST_GROUP else ():
-            yield from _shape_blocks(inner, boxes, depth=depth + 1)
+            yield from _shape_blocks(inner, boxes, readings, depth=depth + 1)
     elif getattr(shape, "has_table", False):
         for block in _table_blocks(shape.table):
             yield _placed(block, boxes)
     elif getattr(shape, "has_chart", False):
-        for block in chart_blocks(root_of(shape.chart_part.blob)):
+        for block in chart_blocks(readings.root(shape.chart_part)):
             yield _placed(block, boxes)
     elif shape.has_text_frame:
         yield from _text_blocks(shape, boxes)
     else:
-        for block in _diagram_blocks(shape):
+        for block in _diagram_blocks(shape, readings):
             yield _placed(block, boxes)
 
 
@@ -255,11 +265,11 @@ def _table_blocks(grid: Any) -> Iterator[Block]:
     yield from table.blocks()
 
 
-def _diagram_blocks(shape: Any) -> Sequence[Block]:
+def _diagram_blocks(shape: Any, readings: Readings) -> Sequence[Block]:
     blocks = []
     for reference in shape.element.iter(f"{_DIAGRAM}relIds"):
         part = shape.part.related_part(reference.get(f"{_RELATION}dm", ""))
-        for point in root_of(part.blob).iter(f"{_DIAGRAM}pt"):
+        for point in readings.root(part).iter(f"{_DIAGRAM}pt"):
             words = " ".join("".join(point.itertext(f"{_DRAWING}t")).split())
             if words:
                 blocks.append(Block(text=f"- {words}", kind="list_item", level=1, gap="\n"))

@@ -12,7 +12,7 @@ from ragflow.parsing.blocks import Block, compose
 from ragflow.parsing.charts import chart_blocks
 from ragflow.parsing.comments import comment_blocks
 from ragflow.parsing.formulas import MATH, formula
-from ragflow.parsing.packages import Package, root_of, title_and_language
+from ragflow.parsing.packages import Package, Readings, title_and_language
 from ragflow.parsing.reasons import Reason, skipped
 from ragflow.parsing.spanned_tables import SpannedTable
 from ragflow.parsing.word_styles import WORD, Numbering, Standing, Styles, value
@@ -99,6 +99,7 @@ class _Reading:
         self._main = main
         #: What the document at hand refers to: that of its body, or of a header.
         self._related = main
+        self._readings = Readings()
         self._styles = Styles(main.styles.element)
         numbering = _related(main, RELATIONSHIP_TYPE.NUMBERING)
         self._numbering = Numbering(numbering[0].element if numbering else None)
@@ -111,11 +112,11 @@ class _Reading:
         for tag, kind in _NOTES:
             for part in _related(self._main, kind):
                 self._related = part
-                for note in root_of(part.blob).findall(tag):
+                for note in self._readings.root(part).findall(tag):
                     if note.get(f"{WORD}type", "normal") == "normal":
                         yield from self._inside(note)
         for part in _related(self._main, RELATIONSHIP_TYPE.COMMENTS):
-            yield from comment_blocks(root_of(part.blob), {})
+            yield from comment_blocks(self._readings.root(part), {})
         yield from self._aside(RELATIONSHIP_TYPE.FOOTER)
 
     def _aside(self, kind: str) -> Iterator[Block]:
@@ -155,7 +156,7 @@ class _Reading:
         for chart in found.charts:
             part = self._related.related_parts.get(chart)
             if part is not None:
-                yield from chart_blocks(root_of(part.blob))
+                yield from chart_blocks(self._readings.root(part))
 
     def _written(self, text: str, standing: Standing) -> Block:
         kind: ElementKind = standing.kind
@@ -193,14 +194,14 @@ class _Cell(NamedTuple):
     columns: int
     #: Whether it is the rest of the one above it.
     goes_on: bool
-    #: None for a place without a cell.
+    #: None for places without a cell.
     node: Any
 
 
 def _cells(row: Any) -> Iterator[_Cell]:
     column = _span(value(row.find(f"{WORD}trPr"), "gridBefore"), 0)
-    for place in range(column):
-        yield _Cell(place, 1, goes_on=False, node=None)
+    if column:
+        yield _Cell(0, column, goes_on=False, node=None)
     for node in _children(row, "tc"):
         properties = node.find(f"{WORD}tcPr")
         columns = max(1, _span(value(properties, "gridSpan"), 1))

@@ -4,7 +4,9 @@ import datetime
 import re
 import threading
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import openpyxl
@@ -23,6 +25,8 @@ _MOST_MARKUP = 64 * 1024 * 1024
 #: The most filled cells that are read of a workbook, and places looked at for them.
 _MOST_CELLS = 400_000
 _MOST_PLACES = 4_000_000
+#: The most characters of them: many cells may share one long text.
+_MOST_CHARACTERS = 16_000_000
 #: A large table has a cell for at least one in so many places of its grid.
 _SPARSEST = 4
 _SMALL = 10_000
@@ -61,13 +65,13 @@ class WorkbookParser:
         """Return the text of all sheets, a table an element."""
         package = Package(document.read(), most_markup=_MOST_MARKUP)
         file = package.for_office(_RENAMED)
+        reading = _Reading()
         with _ONE_AT_A_TIME, warnings.catch_warnings():
             # About extensions of the format that only change how cells look.
             warnings.simplefilter("ignore")
             book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
-            reading = _Reading()
-            blocks = [block for sheet in book.worksheets for block in reading.blocks(sheet)]
-        composition = compose([*blocks, *_beside_cells(package)])
+            sheets = [(sheet.title, reading.rows(sheet)) for sheet in book.worksheets]
+        composition = compose(chain(_of_sheets(sheets), _beside_cells(package)))
         if not composition.elements:
             raise skipped(Reason.NO_TEXT, "there is nothing in the cells of the workbook")
         title, language = title_and_language(package)
@@ -78,6 +82,15 @@ class WorkbookParser:
             language=language,
             notes=tuple(reading.notes()),
         )
+
+
+def _of_sheets(sheets: Iterable[tuple[str, Sequence[tuple[int, Row]]]]) -> Iterator[Block]:
+    """Yield the name of each sheet and what is in it; nothing for one without values."""
+    for title, rows in sheets:
+        if rows:
+            yield Block(text=title, kind="title", level=1)
+        for stretch in _stretches(rows, depth=0):
+            yield _block(stretch)
 
 
 def _beside_cells(package: Package) -> Iterator[Block]:
@@ -103,33 +116,39 @@ class _Reading:
         self._hidden: list[str] = []
         self._cells = 0
         self._places = 0
+        self._characters = 0
 
-    def blocks(self, sheet: Any) -> Iterator[Block]:
-        """Yield the name of a sheet and what is in it; nothing for one without values."""
+    def rows(self, sheet: Any) -> Sequence[tuple[int, Row]]:
+        """Return the rows of a sheet that have values; none of one that is hidden."""
         if sheet.sheet_state != "visible":
             self._hidden.append(sheet.title)
-            return
-        rows = list(self._rows(sheet))
-        if rows:
-            yield Block(text=sheet.title, kind="title", level=1)
-        for stretch in _stretches(rows, depth=0):
-            yield _block(stretch)
+            return ()
+        return list(self._rows(sheet))
 
     def notes(self) -> Iterator[str]:
         """Yield what was left out, a sentence each."""
         if self._hidden:
             yield f"Hidden sheets were not read: {', '.join(self._hidden)}."
         if self._is_full():
-            yield f"Only about the first {_MOST_CELLS} cells were read."
+            yield f"Only about the first {self._cells} cells were read."
 
     def _is_full(self) -> bool:
-        return self._cells >= _MOST_CELLS or self._places >= _MOST_PLACES
+        return (
+            self._cells >= _MOST_CELLS
+            or self._places >= _MOST_PLACES
+            or self._characters >= _MOST_CHARACTERS
+        )
 
     def _rows(self, sheet: Any) -> Iterator[tuple[int, Row]]:
         # What a sheet says of its size may be a million rows more than it has.
         sheet.reset_dimensions()
         for number, values in enumerate(sheet.iter_rows(values_only=True)):
-            row = {place: shown for place, value in enumerate(values) if (shown := _shown(value))}
+            row = {}
+            for place, value in enumerate(values):
+                shown = _shown(value)
+                if shown and self._characters < _MOST_CHARACTERS:
+                    row[place] = shown
+                    self._characters += len(shown)
             self._cells += len(row)
             self._places += 1 + len(values)
             if row:
@@ -169,12 +188,22 @@ def _stretches(
                 place += 1
             yield from _stretches(rows[begin:place], depth=depth + 1)
     else:
-        for first, last in columns:
-            part = [
-                (number, {column: text for column, text in row.items() if first <= column <= last})
-                for number, row in rows
-            ]
-            yield from _stretches([each for each in part if each[1]], depth=depth + 1)
+        for part in _parted(rows, [first for first, _ in columns]):
+            yield from _stretches(part, depth=depth + 1)
+
+
+def _parted(
+    rows: Sequence[tuple[int, Row]], firsts: Sequence[int]
+) -> Sequence[Sequence[tuple[int, Row]]]:
+    """Return the rows parted before each of these columns, without rows that have nothing."""
+    parts: list[list[tuple[int, Row]]] = [[] for _ in firsts]
+    for number, row in rows:
+        cells: dict[int, dict[int, str]] = {}
+        for column, text in row.items():
+            cells.setdefault(bisect_right(firsts, column) - 1, {})[column] = text
+        for place, part in cells.items():
+            parts[place].append((number, part))
+    return parts
 
 
 def _runs(numbers: Sequence[int], *, reach: int) -> list[tuple[int, int]]:

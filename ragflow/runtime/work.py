@@ -77,7 +77,7 @@ class Work:
         What is raised within says no secret that a resource of this process was told.
         """
         workers = Workers(self.home.workers(), self.request.graph)
-        resources = OpenResources(self._masks.over(resolve), self._opened)
+        resources = OpenResources(self._masks.over(resolve), self._opened, self.totals.use)
         run = self.run
         hearing = ExitStack()
         try:

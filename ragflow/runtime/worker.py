@@ -233,8 +233,7 @@ class _Performance:
         for each in found if isinstance(found, list) else [found]:
             if isinstance(each, MemoryError):
                 raise each  # what could not be finished still fills the heap
-        if isinstance(found, list):  # else it is told with the next call
-            self._used = taken_usage(opened)
+        self._used = taken_usage(opened.values())
         return found  # type: ignore[no-any-return]
 
     def _heard(self, owner: str, function: Callable[..., Any], *arguments: Any) -> Any:

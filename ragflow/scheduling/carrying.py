@@ -31,8 +31,6 @@ class Brought(msgspec.Struct, frozen=True):
     outcomes: Sequence[Any]
     #: Seconds it took, waiting for a slot left out.
     seconds: float
-    #: What services that were asked say was used, by unit.
-    used: Mapping[str, float] = {}
 
 
 class Lacking(msgspec.Struct, frozen=True):
@@ -43,7 +41,8 @@ class Carried:
     """The calls of one assignment, as executors carry them.
 
     Calls of a bundle are called one after another, each failing by itself; those of a batch
-    at once, failing together.
+    at once, failing together. What services say was used is told at once, whatever becomes of
+    the calls: it is paid for.
     """
 
     def __init__(
@@ -58,6 +57,7 @@ class Carried:
         elsewhere: Elsewhere,
         logged: Logged,
         masks: Masks,
+        used: Callable[[Mapping[str, float]], None],
     ) -> None:
         self.number = number
         self.limits = limits
@@ -72,6 +72,8 @@ class Carried:
         self._elsewhere = elsewhere
         self._logged = logged
         self._masks = masks
+        # Told on whichever thread carries them.
+        self._used = used
         # What the worker said that it does not hold.
         self._lacks: frozenset[bytes] = frozenset()
 
@@ -82,24 +84,30 @@ class Carried:
         begun = self._clock.elapsed()
         opened = self._resources.get(self.node.resources, self.node.parameters)
         outcomes: Sequence[Performed | BaseException]
-        if self.node.shape is Shape.BATCH:
-            with self._speaker(only_owner(self._calls)):
-                outcomes = perform_batch(self._calls, self._kind, opened)
-        else:
-            outcomes = []
-            for call in self._calls:
-                with self._speaker(call.owner):
-                    outcomes.append(caught(perform, call, self._kind, opened))
-        return Brought(outcomes, self._clock.elapsed() - begun, taken_usage(opened))
+        try:
+            if self.node.shape is Shape.BATCH:
+                with self._speaker(only_owner(self._calls)):
+                    outcomes = perform_batch(self._calls, self._kind, opened)
+            else:
+                outcomes = []
+                for call in self._calls:
+                    with self._speaker(call.owner):
+                        outcomes.append(caught(perform, call, self._kind, opened))
+        finally:
+            self._used(taken_usage(opened.values()))
+        return Brought(outcomes, self._clock.elapsed() - begun)
 
     async def _awaited(self) -> Brought:
         begun = self._clock.elapsed()
         opened = self._resources.get(self.node.resources, self.node.parameters)
         outcomes = []
-        for call in self._calls:
-            with self._speaker(call.owner):
-                outcomes.append(await caught_async(perform_async(call, self._kind, opened)))
-        return Brought(outcomes, self._clock.elapsed() - begun, taken_usage(opened))
+        try:
+            for call in self._calls:
+                with self._speaker(call.owner):
+                    outcomes.append(await caught_async(perform_async(call, self._kind, opened)))
+        finally:
+            self._used(taken_usage(opened.values()))
+        return Brought(outcomes, self._clock.elapsed() - begun)
 
     def _speaker(self, owner: str) -> Speaker:
         return Speaker(self._logged, self._masks, self.node.name, owner)
@@ -133,13 +141,14 @@ class Carried:
         if answer.lacks:
             self._lacks |= set(answer.lacks)
             return Lacking()
+        self._used(answer.used)
         if answer.error is not None:
             raise rebuild(answer.error)
         self._elsewhere.hold(answer.held)
         outcomes = [
             self._outcome(call, came) for call, came in zip(self._calls, answer.came, strict=True)
         ]
-        return Brought(outcomes, answer.seconds, answer.used)
+        return Brought(outcomes, answer.seconds)
 
     def hear(self, data: bytes) -> None:
         """Take a line that a call printed or logged in a worker."""

@@ -85,6 +85,7 @@ class Packer:
             elsewhere=self._s.elsewhere,
             logged=self._s.logged,
             masks=self._s.masks,
+            used=self._s.totals.use,
         )
         if self._may_go_on(command.task) and where != LOOP:
             work = Fenceable(work, over)

@@ -227,7 +227,6 @@ class Holding:
         if total is not None:
             total.ran += ran
             total.seconds += brought.seconds
-        self._s.totals.use(brought.used)
         if self._s.suspects:
             self._acquit(held, results)
         at = self._s.clock.elapsed()

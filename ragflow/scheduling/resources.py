@@ -1,7 +1,7 @@
 """Who opens what tasks need, and when is it closed?"""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -13,10 +13,10 @@ from ragflow.incremental.canonical import canonical
 from ragflow.scheduling.owners import sentence_of
 
 
-def taken_usage(opened: Mapping[str, Any]) -> dict[str, float]:
+def taken_usage(things: Iterable[Any]) -> dict[str, float]:
     """Return what the resources that are `Metered` say was used since they were last asked."""
     used: dict[str, float] = {}
-    for thing in opened.values():
+    for thing in things:
         if hasattr(thing, "take_usage"):
             for unit, amount in thing.take_usage().items():
                 used[unit] = used.get(unit, 0) + amount
@@ -34,10 +34,13 @@ class OpenResources:
         self,
         resolve: Callable[[Secret], str],
         opened: Callable[[str, Any], None] = lambda _name, _thing: None,
+        used: Callable[[Mapping[str, float]], None] = lambda _used: None,
     ) -> None:
         self._resolve = resolve
         # Told the name and the thing, on the worker that opened it.
         self._tell = opened
+        # Told what nobody took before it is closed: what steps and sources used.
+        self._used = used
         self._stack = ExitStack()
         self._open: dict[tuple[Resource[Any], bytes], Any] = {}
         self._opening = threading.Lock()
@@ -69,7 +72,11 @@ class OpenResources:
             ) from error
 
     def close(self) -> None:
-        """Close everything, last opened first."""
+        """Tell what was used and nobody took yet, then close everything, last opened first."""
         with self._opening:
+            left = list(self._open.values())
             self._open.clear()
-            self._stack.close()
+            try:
+                self._used(taken_usage(left))
+            finally:
+                self._stack.close()

@@ -1,5 +1,6 @@
 """What has a run done so far?"""
 
+import threading
 from collections import Counter
 from collections.abc import Mapping
 
@@ -23,6 +24,7 @@ class Totals:
         self.failed_groups = 0
         #: What services that were asked say was used, by unit.
         self.used: dict[str, float] = {}
+        self._using = threading.Lock()
 
     def count(self, word: str, *, instead_of: str | None = None) -> None:
         """Count a listed owner under the word for what became of it, and under no other."""
@@ -35,9 +37,10 @@ class Totals:
         self.documents[word] -= 1
 
     def use(self, used: Mapping[str, float]) -> None:
-        """Add what services say was used."""
-        for unit, amount in used.items():
-            self.used[unit] = self.used.get(unit, 0) + amount
+        """Add what services say was used; for any thread."""
+        with self._using:
+            for unit, amount in used.items():
+                self.used[unit] = self.used.get(unit, 0) + amount
 
     def count_untouched(self, counts: Mapping[str, int]) -> None:
         """Count the owners a comparison found to need nothing, each under one name."""

@@ -6,7 +6,9 @@ import pytest
 from ragflow.embedding.encoder import Encoder
 from ragflow.embedding.light import LightEncoder
 from ragflow.embedding.model_spec import ModelSpec, load_spec
+from ragflow.embedding.opening import open_embedder
 from ragflow.embedding.weights import find_weights
+from tests.unit.embedding.endpoint import KEY, Endpoint
 
 #: Twenty texts unlike each other: in length, script, and what a tokenizer stumbles over.
 TEXTS = [
@@ -70,3 +72,23 @@ def copied(folder: Path, tmp_path: Path) -> Path:
         place.write_bytes(file.read_bytes())
     (copy / "model.safetensors").symlink_to(folder / "model.safetensors")
     return copy
+
+
+@pytest.fixture
+def endpoint():
+    with Endpoint() as opened:
+        yield opened
+
+
+@pytest.fixture
+def remote(endpoint):
+    """Open the embedder of the endpoint, with changes to its spec; closed with the test."""
+    opened = []
+
+    def open_it(*, key=KEY, **changes):
+        opened.append(open_embedder(endpoint.spec(**changes), key=key))
+        return opened[-1]
+
+    yield open_it
+    for each in opened:
+        each.close()

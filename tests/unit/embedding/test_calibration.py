@@ -127,6 +127,86 @@ def test_a_way_that_fails_is_refused_with_its_words(spec, folder, half, monkeypa
     assert found.precision == "float32"
 
 
+class ShortOfMemory:
+    """Computes half precision until it has given so many rows; then memory is short."""
+
+    def __init__(self, rows):
+        self._rows = rows
+
+    def __call__(self, folder, device, way):
+        forward = TorchForward(folder, device, way.precision)
+        left = self._rows
+
+        class Forward:
+            def rows(self, batch):
+                nonlocal left
+                if way.precision != "float32":
+                    left -= len(batch)
+                    if left < 0:
+                        raise MemoryError
+                return forward.rows(batch)
+
+        return Forward()
+
+
+@pytest.mark.parametrize("rows", [0, len(self_check.held_texts())])
+def test_a_way_that_memory_was_short_for_is_refused_this_time_alone(
+    spec, folder, half, monkeypatch, rows
+):
+    with monkeypatch.context() as patch:
+        patch.setattr(trials, "open_forward", ShortOfMemory(rows))
+        found = choose_precision(spec, folder, "cpu", clock=Still())
+    refused = found.of(Way("torch", "bfloat16", 0, 0))
+    assert refused.refused.startswith("it failed: LimitError")
+    assert (refused.worst is None) == (rows == 0)  # checked, and failed when it was timed
+    assert (found.precision, found.kept_at) == ("float32", "")
+    assert kept_calibration(spec) is None
+    again = choose_precision(spec, folder, "cpu", clock=Still())
+    assert not again.of(Way("torch", "bfloat16", 0, 0)).refused
+    assert kept_calibration(spec) == again
+
+
+def test_a_size_that_fails_is_not_chosen_and_the_calibration_stands(
+    spec, folder, half, monkeypatch
+):
+    def failing(folder, device, way):
+        forward = TorchForward(folder, device, way.precision)
+
+        class Forward:
+            def rows(self, batch):
+                if sum(map(len, batch)) > 1500:
+                    raise RuntimeError("too many at once")
+                return forward.rows(batch)
+
+        return Forward()
+
+    monkeypatch.setattr(trials, "open_forward", failing)
+    monkeypatch.setattr(trials, "BUDGETS", (1024, 4096))
+    tried = Trials(spec, folder, "cpu", clock=Still(), seconds=60)
+    tried.try_precisions()
+    tried.try_budgets()
+    tried.close()
+    assert tried.done[-1].budget == 4096
+    assert tried.done[-1].refused == "it failed: RuntimeError: too many at once"
+    assert tried.best.budget <= 1024
+
+
+def test_what_a_calibration_tried_is_not_replaced_by_less(spec, folder, half, monkeypatch):
+    other = Trial(engine="openvino", precision="float32", budget=512, threads=1)
+    kept = calibration_of(spec, engine="openvino", trials=(*calibration_of(spec).trials, other))
+    place = keeping.place_of(spec, folder, "cpu")
+
+    def meanwhile(folder, device, way):
+        keeping.keep(place, kept)
+        return TorchForward(folder, device, way.precision)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trials, "open_forward", meanwhile)
+        assert choose_precision(spec, folder, "cpu") == kept
+    assert choose_precision(spec, folder, "cpu") == kept
+    assert kept_calibration(spec) == kept
+
+
 def test_a_calibration_without_time_still_tries_every_precision(spec, folder, half):
     class Late(Still):
         def elapsed(self):
@@ -232,16 +312,42 @@ def test_half_precision_is_tried_once_there_are_many_texts(spec, folder, half, m
     encoder.close()
 
 
-def test_without_room_for_a_second_model_the_first_goes_on(spec, folder, half, monkeypatch):
-    def short(*_):
-        raise MemoryError
-
+def test_without_room_for_a_trial_the_model_goes_on(spec, folder, half, monkeypatch):
     monkeypatch.setattr(encoding, "MANY", 1)
-    monkeypatch.setattr(encoding, "choose_precision", short)
     encoder = Encoder(spec, folder, device="cpu")
+    rows = TorchForward.rows
+
+    def short(self, batch):
+        if self is not encoder._forward:
+            raise MemoryError
+        return rows(self, batch)
+
+    monkeypatch.setattr(TorchForward, "rows", short)
     assert len(encoder.embed(["a", "b"])) == 2
     assert encoder.way.precision == "float32"
+    assert kept_calibration(spec) is None
     encoder.close()
+
+
+def test_a_calibration_made_meanwhile_is_followed_where_it_tried_this_engine(
+    spec, folder, half, monkeypatch
+):
+    monkeypatch.setattr(encoding, "MANY", 1)
+    of_torch = calibration_of(spec).trials[0]
+    faster = msgspec.structs.replace(of_torch, precision="bfloat16")
+    elsewhere = msgspec.structs.replace(faster, engine="openvino")
+    for chosen, expected in ((elsewhere, "float32"), (faster, "bfloat16")):
+        place = keeping.place_of(spec, folder, "cpu")
+        place.unlink(missing_ok=True)
+        encoder = Encoder(spec, folder, device="cpu")
+        kept = calibration_of(
+            spec, engine=chosen.engine, precision="bfloat16", trials=(of_torch, chosen)
+        )
+        keeping.keep(place, kept)
+        encoder.embed(["a", "b"])
+        assert (encoder.way.engine, encoder.way.precision) == ("torch", expected)
+        assert kept_calibration(spec) == kept
+        encoder.close()
 
 
 def kept_chosen(spec, encoder, texts):

@@ -3,6 +3,7 @@
 import gc
 import os
 import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -45,7 +46,15 @@ class Troubled(HashingEmbedder):
         if "deadly" in texts or ("once" in texts and not (self._notes / "once").exists()):
             (self._notes / "once").touch()
             os._exit(9)
+        if "no vector" in texts:
+            return [NoVector()] * len(texts)
         return super().embed(texts, kind=kind)
+
+
+class NoVector:
+    """What a model's own embedder may give by mistake."""
+
+    half = 7
 
 
 def troubled(spec, device):
@@ -87,6 +96,44 @@ def test_what_kills_every_worker_is_given_up_and_the_others_are_not(two, tmp_pat
         two.embed([*TEXTS, "deadly"])
     assert len(notes(tmp_path)) >= DEATHS
     assert two.embed(TEXTS) == open_embedder(SPEC).embed(TEXTS)
+
+
+def in_time(function, *arguments):
+    """Return what a function returns; fail where it hangs."""
+    found = []
+    thread = threading.Thread(target=lambda: found.append(function(*arguments)), daemon=True)
+    thread.start()
+    thread.join(60)
+    assert found, "it hangs"
+    return found[0]
+
+
+def test_neither_texts_nor_answers_need_fit_into_a_socket(tmp_path):
+    wide = msgspec.structs.replace(SPEC, dimension=1024)
+    workers = DeviceWorkers(wide, [str(tmp_path)], opening=OPENING)
+    texts = [f"{number:06} {'x' * 2048}" for number in range(5 * PORTION)]
+    assert in_time(workers.embed, texts) == HashingEmbedder(wide).embed(texts)
+
+
+def test_an_answer_that_is_none_fails_its_call_and_the_next_is_answered(tmp_path):
+    one = DeviceWorkers(SPEC, [str(tmp_path)], opening=OPENING)
+
+    def refused():
+        with pytest.raises(msgspec.ValidationError):
+            one.embed(["no vector"])
+        return True
+
+    assert in_time(refused)
+    assert in_time(one.embed, TEXTS) == open_embedder(SPEC).embed(TEXTS)
+
+
+def test_a_worker_that_cannot_be_started_says_why_and_is_started_once_it_can(two, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "executable", "/nowhere/python")
+        with pytest.raises(PluginError, match=f"{DEATHS} workers died") as raised:
+            two.embed(TEXTS)
+    assert isinstance(raised.value.__cause__, FileNotFoundError)
+    assert in_time(two.embed, TEXTS) == open_embedder(SPEC).embed(TEXTS)
 
 
 def test_an_error_is_that_of_its_call(two):
@@ -138,7 +185,7 @@ def test_a_process_that_ends_leaves_no_worker(tmp_path):
         "two.embed(TEXTS)"
     )
     root = Path(device_workers.__file__).resolve().parents[2]
-    command = [os.sys.executable, "-c", program]
+    command = [sys.executable, "-c", program]
     subprocess.run(command, cwd=root, check=True, timeout=60)
     for file in notes(tmp_path):
         deadline = time.monotonic() + 10

@@ -3,8 +3,8 @@
 import gc
 import json
 import threading
+from contextlib import closing
 from datetime import UTC, datetime
-from urllib.parse import urlsplit
 
 import msgspec
 import pytest
@@ -13,35 +13,15 @@ from ragflow import Retry
 from ragflow.core.faults import fault_of
 from ragflow.core.retry import Fault, FaultKind
 from ragflow.embedding.hashing import HashingEmbedder
-from ragflow.embedding.model_spec import load_spec
+from ragflow.embedding.model_spec import Prompts, load_spec
 from ragflow.embedding.opening import open_embedder, open_tokenizer
 from ragflow.embedding.remote import cut_requests
 from ragflow.errors import DocumentError, EndpointError, ParameterError, UsageError
-from tests.unit.embedding.endpoint import KEY, POISON, Endpoint, spec_toml
+from tests.unit.embedding.endpoint import KEY, POISON, spec_toml
 
 NOW = datetime(2026, 7, 1, 12, 0, 0, tzinfo=UTC)
 HASHING = HashingEmbedder(load_spec("hashing"))
 BUSY = json.dumps({"error": {"message": "Rate limit reached"}}).encode()
-
-
-@pytest.fixture
-def endpoint():
-    with Endpoint() as opened:
-        yield opened
-
-
-@pytest.fixture
-def remote(endpoint):
-    """Open the embedder of the endpoint, with changes to its spec; closed with the test."""
-    opened = []
-
-    def open_it(*, key=KEY, **changes):
-        opened.append(open_embedder(endpoint.spec(**changes), key=key))
-        return opened[-1]
-
-    yield open_it
-    for each in opened:
-        each.close()
 
 
 def fault(error):
@@ -109,6 +89,22 @@ def test_a_text_longer_than_the_model_reads_is_cut_at_its_end(endpoint, remote):
     remote().embed(["word " * 1000])
     [sent] = endpoint.asked[0]["input"]
     assert sent == ("word " * 256).strip()
+
+
+def test_what_the_model_adds_to_a_text_is_left_room_for(endpoint, copied):
+    own = endpoint.spec(tokenizer="tokenizer.json")
+    own = msgspec.structs.replace(own, path=str(copied), prompts=Prompts(document="passage: "))
+    with closing(open_embedder(own, key=KEY)) as embedder:
+        embedder.embed(["harbour " * 600])
+        embedder.embed(["!" * 247], kind="query")  # 247 bytes, tokens too
+        embedder.embed(["!" * 255], kind="query")
+    long, fitting, short = (each["input"][0] for each in endpoint.asked)
+    tokenizer = open_tokenizer(msgspec.structs.replace(own, prompts=Prompts()))
+    assert tokenizer.special == 2
+    assert tokenizer.count(long) == 256 - 2
+    assert long.startswith("passage: harbour")
+    assert fitting == "!" * 247
+    assert tokenizer.count(short) == 256 - 2
 
 
 def test_half_a_pair_is_sent_as_what_cannot_be_read(endpoint, remote):
@@ -277,15 +273,6 @@ def test_closing_leaves_no_connection_behind(remote):
     embedder.close()
     del embedder
     gc.collect()  # a socket left open would warn, and a warning fails
-
-
-def test_a_proxy_that_the_environment_names_is_told_the_whole_address(
-    endpoint, remote, monkeypatch
-):
-    monkeypatch.setenv("http_proxy", f"http://{urlsplit(endpoint.url).netloc}")
-    monkeypatch.setenv("no_proxy", "")
-    remote(url="http://far.example/v1").embed(["a"])
-    assert endpoint.asked[0]["path"] == "http://far.example/v1/embeddings"
 
 
 # --- The spec of a remote model -------------------------------------------------------------------

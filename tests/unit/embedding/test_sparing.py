@@ -83,6 +83,13 @@ def test_queries_are_not_counted(embedder, light, heavy):
     for text in texts(2 * FEW):
         embedder.embed([text], kind="query")
     assert (light.texts, heavy.count) == (2 * FEW, 0)
+    embedder.embed(texts(FEW), kind="query")
+    assert (light.texts, heavy.count) == (3 * FEW, 0)
+
+
+def test_equal_documents_of_a_call_are_counted_once(embedder, light, heavy):
+    embedder.embed(["a"] * FEW)
+    assert (light.count, heavy.count) == (1, 0)
 
 
 def test_threads_open_it_once(embedder, heavy):

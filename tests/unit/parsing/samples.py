@@ -1,8 +1,14 @@
 """Documents made by the tests themselves, and what must be true of all content."""
 
+import ast
 import io
+import pickle
 import shutil
-from collections.abc import Sequence
+import subprocess
+import sys
+import tracemalloc
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw, ImageFont
@@ -176,3 +182,31 @@ def encrypted(file: bytes, *, password: str) -> bytes:
     locked = io.BytesIO()
     writer.write(locked)
     return locked.getvalue()
+
+
+def outcomes_elsewhere(*samples: tuple[bytes, str]) -> list[str]:
+    """Return the outcome of each document, found in a process that is ended if it hangs."""
+    program = (
+        "import pickle, sys\n"
+        "from tests.unit.parsing.samples import outcome\n"
+        "print([outcome(*sample) for sample in pickle.load(sys.stdin.buffer)])"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", program],
+        input=pickle.dumps(samples),
+        capture_output=True,
+        check=True,
+        cwd=Path(__file__).resolve().parents[3],
+        timeout=200,
+    )
+    return ast.literal_eval(found.stdout.decode())
+
+
+def most_memory(act: Callable[[], object]) -> int:
+    """Return how many bytes Python held at most, at one time, for what `act` does."""
+    tracemalloc.start()
+    try:
+        act()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()

@@ -4,7 +4,7 @@ from email.message import EmailMessage
 import pytest
 
 from ragflow.parsing import mail
-from tests.unit.parsing.samples import kinds, outcome, read, texts
+from tests.unit.parsing.samples import kinds, outcome, outcomes_elsewhere, read, texts
 
 MAIL = "message/rfc822"
 SENT = "Mon, 05 Jan 2026 10:00:00 +0100"
@@ -114,3 +114,81 @@ def test_a_message_beyond_the_limit_is_too_large(monkeypatch):
 
 def test_a_message_that_says_nothing_says_so():
     assert outcome(b"X-Nothing: 1\n\n\n", MAIL) == "no_text"
+
+
+def test_heads_written_without_encoding_them_are_read():
+    data = "Subject: Prüfung der Öfen\nFrom: Jürgen <j@x.de>\nTo: =?utf-8?q?=C3=84?= Ł ü\n\nHallo"
+    assert texts(read(data, MAIL)) == [
+        "Prüfung der Öfen",
+        "From: Jürgen <j@x.de>\nTo: Ä Ł ü",
+        "Hallo",
+    ]
+    head = "Subject: Größe\nContent-Type: text/plain; charset=iso-8859-1\n\nx"
+    assert read(head.encode("latin-1"), MAIL).title == "Größe"
+
+
+def test_names_of_attachments_written_without_encoding_them_are_read():
+    data = 'Subject: x\nContent-Type: application/pdf; name="Plän Ł.pdf"\n\nabc'
+    assert texts(read(data, MAIL))[1:] == ["- Attachment: Plän Ł.pdf"]
+
+
+def parted(kind: str, *parts: str, name: str = "B") -> str:
+    inside = "".join(f"--{name}\n{part}\n" for part in parts)
+    return f"Content-Type: multipart/{kind}; boundary={name}\n\n{inside}--{name}--\n"
+
+
+PLAIN = "Content-Type: text/plain\n\nReal words"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "Content-Type: text/html\n\n<html><body><img src=x></body></html>",
+        parted(
+            "mixed",
+            "Content-Type: text/html\nContent-Disposition: attachment; filename=a.html\n\n<p>x",
+            name="C",
+        ),
+        "Content-Type: text/calendar\n\nBEGIN:VCALENDAR",
+    ],
+)
+def test_what_says_nothing_never_stands_in_for_text(other):
+    content = read("Subject: x\n" + parted("alternative", PLAIN, other), MAIL)
+    assert texts(content)[:2] == ["x", "Real words"]
+    assert "<p>" not in content.text
+
+
+def test_one_part_of_many_alternatives_is_read_once(monkeypatch):
+    looks = []
+    plain = mail.shown
+    monkeypatch.setattr(mail, "shown", lambda *a, **k: looks.append(1) or plain(*a, **k))
+    inner = "Content-Type: text/html\n\n<img src=x>"
+    for depth in range(12):
+        inner = parted("alternative", inner, inner if depth < 1 else PLAIN, name=f"B{depth}")
+    assert "Real words" in read("Subject: x\n" + inner, MAIL).text
+    assert len(looks) == 2
+
+
+def test_a_signed_message_is_not_called_encrypted():
+    kind = "Content-Type: application/pkcs7-mime; smime-type=signed-data; name=smime.p7m"
+    assert outcome(f"Subject: x\n{kind}\n\nMIIB".encode(), MAIL) == "unsupported_type"
+    sealed = kind.replace("signed-data", "enveloped-data")
+    assert outcome(f"Subject: x\n{sealed}\n\nMIIB".encode(), MAIL) == "encrypted"
+
+
+def test_parameters_without_end_are_not_all_looked_at():
+    hostile = b'Content-Type: text/plain; x="' + b";" * 4_000_000
+    assert outcomes_elsewhere((b"Subject: x\n" + hostile + b"\n\nhello", MAIL)) == ["content"]
+
+
+def test_recipients_are_read_as_far_as_people_may_want():
+    many = ", ".join(f"person{number}@example.com" for number in range(100))
+    assert "person99@" in read(f"To: {many}\n\nx", MAIL).text
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_message_of_too_many_lines_is_too_large(monkeypatch, end):
+    monkeypatch.setattr(mail, "_MOST_LINES", 4)
+    heads = f"Subject: x{end}A: b{end}"
+    assert outcome(f"{heads}{end}hi{end}".encode(), MAIL) == "content"
+    assert outcome(f"{heads}A: b{end}{end}hi{end}".encode(), MAIL) == "too_large"

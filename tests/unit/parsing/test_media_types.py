@@ -10,6 +10,14 @@ from ragflow.parsing.media_types import ENCRYPTED_OFFICE, HEAD, OCTETS, OLE, ZIP
 
 OFFICE = "application/vnd.openxmlformats-officedocument."
 
+MEMO = (
+    "To: All staff\nFrom: The board\nDate: 3 May 2024\nRe: Closing of the Ulm plant\n"
+    "Deadline: 30 June\n\nPlease see below.\n"
+)
+LONG_HEAD = (
+    "Received: from a by b\n\tfor c\nX-A: 1\nX-A: 2\n" * 300 + "From: a@b\nTo: c@d\nSubject: e\n\nf"
+)
+
 
 def archive(*names: str, mimetype: str = "") -> bytes:
     file = io.BytesIO()
@@ -79,6 +87,14 @@ def test_bytes_say_what_they_are_whatever_the_name_says(head, expected):
         ("To: me\nSubject: what to buy\nDate: today\n\nmilk", "list.txt", "text/plain"),
         ("Date: today\nFrom: home\nwe went\nto: the sea\nand back\n", "log.txt", "text/plain"),
         ("From: here on it is prose", "a.txt", "text/plain"),
+        (MEMO, "memo.txt", "text/plain"),
+        ("From: Ann\nTo: Bob\nDate: Monday\nNote: buy milk\n" * 2, "log.txt", "text/plain"),
+        ("From: a@b\nTo: c\nSubject: d\nFrom: e@f\n\ng", "log.txt", "text/plain"),
+        ("From: a@b\nTo: c@d\nSubject: e\n", "heads.txt", "text/plain"),
+        ("From: the board\nTo: all\nReceived: 3 May\n\nx", "memo.txt", "text/plain"),
+        ("From: Ann\n <a@b>\nTo: c@d\nSubject: e\n\nf", "mail", "message/rfc822"),
+        ("Message-ID: <1@a>\nTo: c@d\nFrom: Ann\n\nf", "mail", "message/rfc822"),
+        (LONG_HEAD, "mail", "message/rfc822"),
         ('{"a": 1}\n{"a": 2}\n', "data.json", "application/x-ndjson"),
         ('{"a": 1}\n{"a": 2}\n', "data.jsonl", "application/x-ndjson"),
         ('{"a":\n{"a": 2}}\n', "data.json", "application/json"),

@@ -108,3 +108,21 @@ def test_an_encrypted_document_says_so():
     parts = {**parts_of(open_text("")), "META-INF/manifest.xml": manifest}
     assert outcome(packed(parts), OPEN_TEXT) == "encrypted"
     assert outcome(open_text(""), OPEN_TEXT) == "no_text"
+
+
+def test_words_that_claim_to_come_again_and_again_are_repeated_within_a_limit():
+    often = 'table:number-rows-repeated="200"'
+    many = 'table:number-columns-repeated="200"'
+    row = f"<table:table-row {often}>{cell('x' * 1_500, many)}</table:table-row>"
+    small = f"<table:table-row {often}>{cell('y', many)}</table:table-row>"
+    body = f"<table:table>{row}{small * 50}</table:table>"
+    content = read(open_text(body), OPEN_TEXT)
+    assert len(content.text) < 5_000_000
+    assert content.notes == ("Cells that are said to come again and again were not all repeated.",)
+    inner = f"<table:table>{small}</table:table>"
+    for _ in range(4):
+        inner = (
+            f"<table:table><table:table-row {often}><table:table-cell {many}>{inner}"
+            "</table:table-cell></table:table-row></table:table>"
+        )
+    assert len(read(open_text(inner), OPEN_TEXT).text) < 5_000_000

@@ -1,5 +1,6 @@
 import io
 import zipfile
+import zlib
 
 import pytest
 
@@ -20,7 +21,7 @@ from tests.unit.parsing.packed import (
     word,
     workbook,
 )
-from tests.unit.parsing.samples import outcome, read, texts
+from tests.unit.parsing.samples import most_memory, outcome, read, texts
 
 SMALL = {
     WORD: (word(paragraph("words")), "word/document.xml"),
@@ -39,7 +40,7 @@ def test_what_expands_beyond_the_limit_is_never_expanded(media_type, monkeypatch
     def read(*arguments):
         raise AssertionError("expanded")
 
-    monkeypatch.setattr(zipfile.ZipFile, "read", read)
+    monkeypatch.setattr(zipfile.ZipFile, "open", read)
     assert outcome(bomb, media_type) == "too_large"
 
 
@@ -90,6 +91,51 @@ def test_a_part_that_lies_about_its_size_is_damaged():
     data[place + 24 : place + 28] = (10).to_bytes(4, "little")
     with pytest.raises(ParseError):
         Package(bytes(data)).read("a.xml")
+
+
+def test_a_part_is_expanded_no_further_than_it_says():
+    # The first four bytes are all that it says it has, and their checksum is right.
+    data = bytearray(packed({"a.xml": b"<a/>" + b" " * (64 << 20)}))
+    for signature, checksum in ((b"PK\x03\x04", 14), (b"PK\x01\x02", 16)):
+        place = data.rindex(signature) + checksum
+        data[place : place + 4] = zlib.crc32(b"<a/>").to_bytes(4, "little")
+        data[place + 8 : place + 12] = (4).to_bytes(4, "little")
+    package = Package(bytes(data))
+    got = []
+    assert most_memory(lambda: got.append(package.read("a.xml"))) < 4 << 20
+    assert got == [b"<a/>"]
+
+
+def test_parts_of_one_name_are_counted_too(monkeypatch):
+    monkeypatch.setattr(packages, "MOST_PARTS", 3)
+    data = packed({"a.xml": "<a/>"})
+    start, end = data.index(b"PK\x01\x02"), data.index(b"PK\x05\x06")
+    listed = data[start:end] * 4
+    ending = bytearray(data[end:])
+    ending[8:12] = (4).to_bytes(2, "little") * 2
+    ending[12:16] = len(listed).to_bytes(4, "little")
+
+    def opened(*arguments):
+        raise AssertionError("opened")
+
+    monkeypatch.setattr(zipfile, "ZipFile", opened)
+    with pytest.raises(SkipDocument) as found:
+        Package(data[:start] + listed + bytes(ending))
+    assert found.value.code == "too_large"
+
+
+def test_a_part_is_not_read_again_without_end(monkeypatch):
+    monkeypatch.setattr(packages, "MOST_MARKUP", 10)
+
+    class Part:
+        blob = b"<a>bcd</a>"
+
+    readings = packages.Readings()
+    for _ in range(4):
+        assert readings.root(Part).tag == "a"
+    with pytest.raises(SkipDocument) as found:
+        readings.root(Part)
+    assert found.value.code == "too_large"
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])

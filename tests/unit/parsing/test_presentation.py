@@ -1,8 +1,11 @@
+import re
+
 import pptx
 from pptx.chart.data import CategoryChartData
 from pptx.enum.chart import XL_CHART_TYPE
 from pptx.util import Pt
 
+from ragflow.parsing import packages
 from tests.unit.parsing.packed import SLIDES, packed, parts_of, saved
 from tests.unit.parsing.samples import kinds, outcome, read, texts
 
@@ -110,3 +113,37 @@ def test_comments_follow_their_slide_with_who_made_them():
 def test_slides_without_words_say_so():
     made, _ = show(BLANK)
     assert outcome(saved(made), SLIDES) == "no_text"
+
+
+def test_a_slide_that_is_listed_again_and_again_is_read_once():
+    made, (one, two) = show(TITLE_ONLY, TITLE_ONLY)
+    one.shapes.title.text, two.shapes.title.text = "One", "Two"
+    parts = parts_of(saved(made))
+    listed = re.compile(rb"<p:sldId [^>]*/>")
+    parts["ppt/presentation.xml"] = listed.sub(
+        lambda found: found[0] * 2_000, parts["ppt/presentation.xml"]
+    )
+    content = read(packed(parts), SLIDES)
+    assert texts(content) == ["One", "Two"]
+    assert [page.number for page in content.pages] == [1, 2]
+
+
+def test_a_chart_that_is_shown_without_end_is_not_read_without_end(monkeypatch):
+    made, (slide,) = show(BLANK)
+    numbers = CategoryChartData()
+    numbers.categories = ["2023"]
+    numbers.add_series("Ducks", (1.5,))
+    slide.shapes.add_chart(XL_CHART_TYPE.LINE, 0, 0, Pt(100), Pt(100), numbers)
+    parts = parts_of(saved(made))
+    frame = re.compile(rb"<p:graphicFrame>.*?</p:graphicFrame>", re.DOTALL)
+    parts["ppt/slides/slide1.xml"] = frame.sub(
+        lambda found: found[0] * 100, parts["ppt/slides/slide1.xml"]
+    )
+    data = packed(parts)
+    assert read(data, SLIDES).text.count("Line chart") == 100
+    monkeypatch.setattr(packages, "MOST_MARKUP", 20_000)
+    parsed = []
+    plain = packages.root_of
+    monkeypatch.setattr(packages, "root_of", lambda data: parsed.append(len(data)) or plain(data))
+    assert outcome(data, SLIDES) == "too_large"
+    assert sum(parsed) < 5 * 20_000 < 100 * parsed[-1]

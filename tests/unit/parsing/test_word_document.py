@@ -1,6 +1,9 @@
 import docx
 import pytest
 
+from ragflow.parsing.comments import comment_blocks, people_of
+from ragflow.parsing.packages import root_of
+from ragflow.parsing.spanned_tables import SpannedTable
 from tests.unit.parsing.packed import WORD, packed, paragraph, parts_of, saved, swapped, word
 from tests.unit.parsing.samples import kinds, outcome, read, texts
 
@@ -301,3 +304,33 @@ def test_tables_in_tables_without_end_end_by_themselves(depth):
         body = f"<w:tbl><w:tr><w:tc>{body}<w:p/></w:tc></w:tr></w:tbl>"
     expected = ("content", "exhausted") if depth < 2_000 else ("damaged",)
     assert outcome(word(body), WORD) in expected
+
+
+def test_places_without_a_cell_take_no_room(monkeypatch):
+    begun = []
+    plain = SpannedTable.begin_cell
+    monkeypatch.setattr(
+        SpannedTable, "begin_cell", lambda *a, **k: begun.append(1) or plain(*a, **k)
+    )
+    late = '<w:trPr><w:gridBefore w:val="1000"/></w:trPr>' + cell("b")
+    read(word(table(*[late] * 300)), WORD)
+    assert len(begun) == 600
+
+
+def test_rows_that_begin_late_begin_where_they_do():
+    late = '<w:trPr><w:gridBefore w:val="2"/></w:trPr>' + cell("x")
+    content = read(word(table(cell("a") + cell("b") + cell("c"), late)), WORD)
+    assert content.elements[0].cells == (("a", "b", "c"), ("", "", "x"))
+
+
+def test_what_parts_a_formula_is_one_character():
+    fenced = f'<m:d><m:dPr><m:sepChr m:val="{"s" * 20_000}"/></m:dPr>{"<m:e/>" * 3_000}</m:d>'
+    content = read(word(f"<w:p><m:oMath>{fenced}</m:oMath></w:p>"), WORD)
+    assert len(content.text) < 4_000
+
+
+def test_the_name_of_who_remarks_is_not_written_without_end():
+    remark = '<cm authorId="0"><t>x</t></cm>' * 2_000
+    root = root_of(f'<r><person id="0" name="{"n" * 20_000}"/>{remark}</r>'.encode())
+    blocks = list(comment_blocks(root, people_of([root])))
+    assert sum(len(block.text) for block in blocks) < 2_000 * 250

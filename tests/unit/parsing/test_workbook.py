@@ -6,7 +6,7 @@ from openpyxl.chart import BarChart, Reference
 from openpyxl.comments import Comment
 
 from ragflow.parsing import workbook as module
-from tests.unit.parsing.packed import WORKBOOK, parts_of, saved, swapped, workbook
+from tests.unit.parsing.packed import OPEN_XML, WORKBOOK, packed, parts_of, saved, swapped, workbook
 from tests.unit.parsing.samples import kinds, outcome, read, texts
 
 
@@ -122,3 +122,54 @@ def test_comments_and_titles_of_charts_come_last():
 
 def test_a_workbook_without_values_says_so():
     assert outcome(saved(openpyxl.Workbook()), WORKBOOK) == "no_text"
+
+
+def test_one_long_text_in_many_cells_is_read_as_far_as_the_limit():
+    names = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+    cells = '<c t="s"><v>0</v></c>' * 1_000
+    for rows in (f"<row>{cells}</row>", '<row><c t="s"><v>0</v></c></row>' * 1_000):
+        data = swapped(
+            workbook(["words"]),
+            xl__worksheets__sheet1=f"<worksheet {names}><sheetData>{rows}</sheetData></worksheet>",
+            xl__sharedStrings=f"<sst {names}><si><t>{'ab ' * 20_000}</t></si></sst>",
+        )
+        parts = parts_of(data)
+        shared = (
+            '<Override PartName="/xl/sharedStrings.xml"'
+            f' ContentType="{OPEN_XML}.spreadsheetml.sharedStrings+xml"/></Types>'
+        )
+        types = parts["[Content_Types].xml"].replace(b"</Types>", shared.encode())
+        data = packed({**parts, "[Content_Types].xml": types})
+        content = read(data, WORKBOOK)
+        assert len(content.text) < module._MOST_CHARACTERS + 2 * 60_000
+        assert content.notes == ("Only about the first 267 cells were read.",)
+
+
+def test_a_row_is_looked_at_once_for_all_the_stretches_in_it():
+    looks = []
+
+    class Row(dict):
+        def items(self):
+            looks.append(1)
+            return super().items()
+
+    runs, length = 200, 2_000
+    rows = [(n, Row({0: "a", 3 * (n % runs): "x"})) for n in range(length)]
+    stretches = list(module._stretches(rows, depth=0))
+    assert sum(len(row) for stretch in stretches for _, row in stretch) == sum(
+        len(row) for _, row in rows
+    )
+    assert len(looks) == length
+
+
+def test_other_workbooks_wait_only_while_cells_are_read(monkeypatch):
+    held = []
+    plain = module._block
+
+    def block(rows):
+        held.append(module._ONE_AT_A_TIME.locked())
+        return plain(rows)
+
+    monkeypatch.setattr(module, "_block", block)
+    read(workbook([1, 2], [3, 4]), WORKBOOK)
+    assert held == [False]

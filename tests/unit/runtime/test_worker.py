@@ -103,6 +103,7 @@ class World:
             elsewhere=self.elsewhere,
             logged=lambda *line: self.lines.append(line),
             masks=Masks(),
+            used=lambda used: None,
         )
 
     def do(self, worker: Worker, name: str, *inputs: Datum, **limits: Any) -> Any:
