@@ -18,7 +18,7 @@ from ragflow.interfaces.ingestion import Embedder, EmbedKind
 from ragflow.interfaces.packed_error import PackedError, pack, rebuild
 
 #: What opens the model in a worker, where nothing else is said.
-OPENING = "ragflow.embedding.device_worker:open_on"
+OPENING = "ragflow.embedding.opening:open_on"
 #: What the interpreter of a worker runs, with the parent's path.
 _PROGRAM = (
     "import sys; sys.path[:] = sys.argv[2:]; "
@@ -101,13 +101,6 @@ class DeviceWorker:
         if process is not None:
             process.kill()
             process.wait()
-
-
-def open_on(spec: ModelSpec, device: str) -> Embedder:
-    """Open the model on one device."""
-    from ragflow.embedding.opening import open_embedder
-
-    return open_embedder(spec, device=device)
 
 
 def serve() -> None:

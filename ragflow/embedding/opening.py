@@ -51,6 +51,11 @@ def open_embedder(
     )
 
 
+def open_on(spec: ModelSpec, device: str) -> Embedder:
+    """Open the embedder of `spec` on one device; what the worker of a device calls."""
+    return open_embedder(spec, device=device)
+
+
 def _on_all_devices(spec: ModelSpec, folder: Path) -> Embedder:
     """Open the model on the best device there is, or on every GPU where there are several."""
     from ragflow.embedding.devices import several_devices
