@@ -1,5 +1,6 @@
 """What of a task's code counts, and what could not be followed, as data."""
 
+import re
 import reprlib
 from enum import StrEnum
 from types import FunctionType
@@ -10,7 +11,16 @@ import msgspec
 from ragflow.core.items import Fingerprint
 from ragflow.incremental.source_trees import place_of_class
 
-_abridging = reprlib.Repr()
+#: What a name says of a text that nobody should read over a shoulder or in a log.
+_SECRET = re.compile(r"secret|passw|token|credential|api_?key|private_?key", re.IGNORECASE)
+
+
+class _Abridging(reprlib.Repr):
+    def repr_dict(self, x: dict[Any, Any], level: int) -> str:
+        return super().repr_dict({key: _unless_secret(str(key), x[key]) for key in x}, level)
+
+
+_abridging = _Abridging()
 _abridging.maxstring = _abridging.maxother = 60
 _abridging.maxdict = _abridging.maxlist = _abridging.maxtuple = _abridging.maxset = 4
 
@@ -59,10 +69,15 @@ class Counted(NamedTuple):
 
     @property
     def shown(self) -> str:
-        """The value, abridged; "" for a function or class."""
+        """The value, abridged; "" for a function or class.
+
+        A text whose name says that it is secret is not shown, though it counts.
+        """
         if self.kind in _CODE:
             return ""
-        return self.value if isinstance(self.value, _Said) else _abridging.repr(self.value)
+        if isinstance(self.value, _Said):
+            return self.value
+        return _abridging.repr(_unless_secret(self.path.rpartition(" -> ")[2], self.value))
 
     @property
     def place(self) -> tuple[str, int] | None:
@@ -72,6 +87,17 @@ class Counted(NamedTuple):
         if self.kind in _CODE and isinstance(self.value, FunctionType):
             return self.value.__code__.co_filename, self.value.__code__.co_firstlineno
         return None
+
+
+class _Hidden:
+    """Stands for a text that is not shown."""
+
+    def __repr__(self) -> str:
+        return "not shown: declare a secret instead"
+
+
+def _unless_secret(name: str, value: Any) -> Any:
+    return _Hidden() if isinstance(value, str | bytes) and _SECRET.search(name) else value
 
 
 class _Said(str):

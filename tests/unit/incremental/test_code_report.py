@@ -108,3 +108,22 @@ def test_a_version_is_all_there_is_to_say():
     report = code_report(chunk.function, "7")
     assert [(each.kind, each.path) for each in report.counted] == [("version", "chunk")]
     assert report.missed == []
+
+
+API_KEY = "sk-0123456789"
+SERVICE = {"url": "http://localhost", "password": "correct horse"}
+TOKEN_LIMIT = 512
+
+
+def ask() -> object:
+    return API_KEY, SERVICE, TOKEN_LIMIT
+
+
+def test_a_text_whose_name_says_that_it_is_secret_counts_and_is_not_shown(monkeypatch):
+    report = code_report(ask)
+    shown = {each.path: each.shown for each in report.counted}
+    assert "sk-0123456789" not in str(shown)
+    assert "correct horse" not in str(shown)
+    assert shown["ask -> TOKEN_LIMIT"] == "512"
+    monkeypatch.setitem(globals(), "API_KEY", "sk-9876543210")
+    assert code_fingerprint(ask) != report.fingerprint
