@@ -14,6 +14,7 @@ import msgspec
 from ragflow.core.needs import MACHINE, Limits, read_size
 from ragflow.core.rates import Rate, is_written_out, read_rate
 from ragflow.core.shares import read_share
+from ragflow.cores import usable_cores
 from ragflow.errors import NotFoundError, PipelineError, UsageError
 
 FILE = "ragflow.toml"
@@ -186,14 +187,6 @@ def stay_offline() -> None:
     os.environ.setdefault("TRANSFORMERS_OFFLINE", "1")
 
 
-def cores() -> int:
-    """Return how many cores this process may use."""
-    try:
-        return max(1, len(os.sched_getaffinity(0)))
-    except AttributeError:  # not on macOS
-        return os.cpu_count() or 1
-
-
 def limits_of(config: ProjectConfig) -> Limits:
     """Return how much of each resource the calls of a run may use together.
 
@@ -201,7 +194,7 @@ def limits_of(config: ProjectConfig) -> Limits:
     limit.
     """
     stated = config.limits
-    cpu = stated.cpu or config.run.workers or cores()
+    cpu = stated.cpu or config.run.workers or usable_cores()
     limits: dict[str, float] = {"cpu": cpu, "gpu": stated.gpu, **config.pools}
     memory = _memory() if stated.memory is None else read_size(stated.memory)
     return limits if memory is None else {**limits, "memory": memory}

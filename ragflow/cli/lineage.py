@@ -22,14 +22,11 @@ def show_lineage(
     """
     from ragflow.api.lineage import trace
     from ragflow.runtime.home import open_home
-    from ragflow.views.explanations import answer_text, lineage_tables
+    from ragflow.views.explanations import answers_text, lineage_tables
 
     with results() as out, open_home() as home:
         found = trace(home, key, instance=instance)
         if as_json:
             out.json(enveloped(lineages=plain(found)))
             return
-        for number, one in enumerate(found):
-            if number:
-                out.line()
-            out.line(answer_text(lineage_tables(one), width=out.width))
+        out.line(answers_text(map(lineage_tables, found), width=out.width))

@@ -55,17 +55,14 @@ def explain_document(
         )
     from ragflow.api.why import explain
     from ragflow.runtime.home import open_home
-    from ragflow.views.explanations import answer_text, explanation_tables
+    from ragflow.views.explanations import answers_text, explanation_tables
 
     with results() as out, open_home() as home:
         found = explain(home, key, run=run, instance=instance)
         if as_json:
             out.json(enveloped(explanations=plain(found)))
             return
-        for number, one in enumerate(found):
-            if number:
-                out.line()
-            out.line(answer_text(explanation_tables(one), width=out.width))
+        out.line(answers_text(map(explanation_tables, found), width=out.width))
 
 
 def explain_absence(
@@ -77,14 +74,11 @@ def explain_absence(
     """Say why a document is not in the index, or not found there."""
     from ragflow.api.why_not import explain_absence as explain
     from ragflow.runtime.home import open_home
-    from ragflow.views.explanations import answer_text, why_not_tables
+    from ragflow.views.explanations import answers_text, why_not_tables
 
     with results() as out, open_home() as home:
         found = explain(home, key, instance=instance)
         if as_json:
             out.json(enveloped(answers=plain(found)))
             return
-        for number, one in enumerate(found):
-            if number:
-                out.line()
-            out.line(answer_text(why_not_tables(one), width=out.width))
+        out.line(answers_text(map(why_not_tables, found), width=out.width))

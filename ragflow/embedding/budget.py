@@ -2,14 +2,12 @@
 
 import hashlib
 import importlib.util
-import re
 from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
+from ragflow.embedding.surrogates import without_surrogates
 from ragflow.errors import NotFoundError, UsageError
-
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class LlmBudget:
@@ -37,14 +35,14 @@ class LlmBudget:
 
     def count(self, text: str) -> int:
         """Return how many tokens `text` has."""
-        return len(self._encoding.encode_ordinary(_LONE_SURROGATE.sub("\ufffd", text)))
+        return len(self._encoding.encode_ordinary(without_surrogates(text)))
 
     def spans(self, text: str) -> Sequence[tuple[int, int]]:
         """Return the character span of each token of `text`, in order.
 
         A token that is a part of a character has the span of that character.
         """
-        text = _LONE_SURROGATE.sub("\ufffd", text)
+        text = without_surrogates(text)
         tokens = self._encoding.encode_ordinary(text)
         starts = self._encoding.decode_with_offsets(tokens)[1]
         ends = [*starts[1:], len(text)][: len(starts)]

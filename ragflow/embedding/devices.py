@@ -1,6 +1,6 @@
 """What computes the vectors, in which precisions, and how much of a batch does it take at once?"""
 
-from ragflow.embedding.cores import usable_cores
+from ragflow.cores import usable_cores
 from ragflow.embedding.forward import Precision, Way
 
 #: Padded tokens of one mini-batch, by kind of device, where nothing was calibrated.

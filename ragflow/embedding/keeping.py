@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
-from ragflow.embedding.cores import usable_cores
+from ragflow.cores import usable_cores
 from ragflow.embedding.model_spec import ModelSpec
 from ragflow.embedding.weights import WEIGHTS
 

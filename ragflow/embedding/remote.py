@@ -17,6 +17,7 @@ from ragflow.documents import Vector
 from ragflow.embedding.halves import to_vectors
 from ragflow.embedding.model_spec import EndpointSpec, ModelSpec
 from ragflow.embedding.remote_http import Answer, Line
+from ragflow.embedding.surrogates import without_surrogates
 from ragflow.embedding.tokenizer import TokenEstimate
 from ragflow.errors import EndpointError, ParameterError, UsageError
 from ragflow.interfaces.ingestion import EmbedKind, Tokenizer
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _KEY = re.compile(r"[!-~]*")
 
 
@@ -96,7 +96,7 @@ class RemoteEmbedder:
         prompt = self._spec.prompts.of(kind)
         unique = list(dict.fromkeys(texts))
         vectors: dict[str, Vector] = {}
-        read = [self._cut(prompt + _LONE_SURROGATE.sub("\ufffd", text)) for text in unique]
+        read = [self._cut(prompt + without_surrogates(text)) for text in unique]
         done = 0
         for part in cut_requests(read, most=self._endpoint.texts, tokens=self._endpoint.tokens):
             rows = self._ask(part)

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+from ragflow.embedding.surrogates import without_surrogates
+
 _WORD = re.compile(r"\w+|[^\w\s]")
 _ESTIMATED = re.compile(r"[A-Za-z]{1,4}|[0-9]{1,2}|[^\sA-Za-z0-9]")
 
@@ -49,7 +50,7 @@ class ModelTokenizer:
 
     def read(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the ids a model is given for each text: with special tokens, cut to `limit`."""
-        whole = [_LONE_SURROGATE.sub("\ufffd", text) for text in texts]
+        whole = [without_surrogates(text) for text in texts]
         encodings = self._tokenizer.encode_batch_fast(whole, add_special_tokens=False)
         room = self.limit - len(self._before) - len(self._after)
         return [[*self._before, *encoding.ids[:room], *self._after] for encoding in encodings]
@@ -58,9 +59,7 @@ class ModelTokenizer:
         try:
             return self._tokenizer.encode(text, add_special_tokens=False)
         except TypeError:
-            return self._tokenizer.encode(
-                _LONE_SURROGATE.sub("\ufffd", text), add_special_tokens=False
-            )
+            return self._tokenizer.encode(without_surrogates(text), add_special_tokens=False)
 
 
 class WordTokenizer:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ragflow.clock import Clock, SystemClock
-from ragflow.config import Project, cores, find_project, quiet_libraries
+from ragflow.config import Project, find_project, quiet_libraries
 from ragflow.core.source_reference import SourceReference
+from ragflow.cores import usable_cores
 from ragflow.interfaces.ingestion import VectorStore
 from ragflow.interfaces.orchestration import MetadataStore, Source, Target
 from ragflow.plugins import find
@@ -74,7 +75,7 @@ class Home:
 
     def workers(self) -> int:
         """Return how many calls run at the same time."""
-        return self.project.config.run.workers or cores()
+        return self.project.config.run.workers or usable_cores()
 
     def close(self) -> None:
         """Close what was opened; may be called twice."""

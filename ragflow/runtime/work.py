@@ -6,13 +6,14 @@ from typing import Any
 
 import msgspec
 
-from ragflow.config import cores, limits_of
+from ragflow.config import limits_of
 from ragflow.core.node import Node
 from ragflow.core.pipeline_graph import PipelineGraph
 from ragflow.core.records import FailedAttempt, Instance
 from ragflow.core.run_records import Lease
 from ragflow.core.shapes import Shape
 from ragflow.core.states import RunState
+from ragflow.cores import usable_cores
 from ragflow.errors import GuardError, RagflowError, RunError, SkipDocument
 from ragflow.interfaces.orchestration import MetadataStore, Observer, Source
 from ragflow.runtime.ends import end_now
@@ -122,7 +123,7 @@ class Work:
     def _room(self, workers: Workers) -> Room:
         config = self.home.project.config
         limits = dict(limits_of(config))
-        limits["cpu"] = config.limits.cpu or max(cores(), self.home.workers())
+        limits["cpu"] = config.limits.cpu or max(usable_cores(), self.home.workers())
         most = self.request.how.max_failed
         return Room(
             slots=workers.slots(),

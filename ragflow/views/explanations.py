@@ -1,6 +1,6 @@
 """How do the answers of `why`, `why-not` and lineage read, on a terminal and in Jupyter?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ragflow.core.explanations import (
     Explanation,
@@ -21,9 +21,9 @@ _DIGITS = 12
 _EARLIER = 5
 
 
-def answer_text(tables: Sequence[Table], *, width: int | None = None) -> str:
-    """Return the tables of one answer as text."""
-    return "\n\n".join(render(table, width=width) for table in tables)
+def answers_text(answers: Iterable[Iterable[Table]], *, width: int | None = None) -> str:
+    """Return the tables of each answer as text."""
+    return "\n\n".join(render(table, width=width) for tables in answers for table in tables)
 
 
 def explanation_tables(one: Explanation) -> list[Table]:

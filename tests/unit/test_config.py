@@ -7,13 +7,13 @@ import pytest
 
 from ragflow.config import (
     ProjectConfig,
-    cores,
     find_project,
     limits_of,
     quiet_libraries,
     stay_offline,
 )
 from ragflow.core.rates import Rate
+from ragflow.cores import usable_cores
 from ragflow.errors import UsageError
 
 
@@ -105,7 +105,7 @@ def test_pools_rates_and_limits_are_read(tmp_path: Path):
 
 def test_what_the_file_leaves_out_is_what_the_machine_has(tmp_path: Path):
     limits = limits_of(ProjectConfig())
-    assert limits["cpu"] == cores()
+    assert limits["cpu"] == usable_cores()
     assert limits["gpu"] == 1
     assert limits.get("memory", 10**9) > 10**8
     (tmp_path / "ragflow.toml").write_text("[run]\nworkers = 50\n")
@@ -129,7 +129,3 @@ def test_libraries_are_told_to_be_quiet_and_commands_stay_offline(monkeypatch):
     assert os.environ["DO_NOT_TRACK"] == "1"
     assert os.environ["TRANSFORMERS_OFFLINE"] == "1"
     assert os.environ["HF_HUB_OFFLINE"] == "0"
-
-
-def test_there_is_at_least_one_core():
-    assert cores() >= 1

@@ -2,8 +2,8 @@ import os
 
 import pytest
 
-from ragflow.embedding import cores
-from ragflow.embedding.cores import usable_cores
+from ragflow import cores
+from ragflow.cores import usable_cores
 
 
 @pytest.fixture
