@@ -31,7 +31,7 @@ override FOLDER := $(value FOLDER)
 override QUESTION := $(value QUESTION)
 export FOLDER QUESTION
 
-.PHONY: help setup system-parts demo test check test-long crash simulate lint format types imports fast-tests bench-scifact bench-edits bench-embed bench-ingest bench-noop bench-scheduler bench-state clean
+.PHONY: help setup system-parts demo test check test-long crash simulate lint format types imports fast-tests bench-scifact bench-edits bench-embed bench-stream bench-ingest bench-noop bench-scheduler bench-state clean
 
 help:
 	@echo 'make demo           set up, index a folder and ask it a question (FOLDER=… QUESTION=…)'
@@ -46,6 +46,7 @@ help:
 	@echo 'make bench-scifact  retrieval quality on BEIR SciFact, beside the published figure'
 	@echo 'make bench-edits    chunks embedded again after an edit, beside other splitters'
 	@echo 'make bench-embed    texts a second beside sentence-transformers, and the share of the peak'
+	@echo 'make bench-stream   memory while a million short texts are embedded'
 	@echo 'make bench-ingest   from files to an index, beside embedding alone and four other pipelines'
 	@echo 'make bench-noop     what a refresh costs that finds nothing to do, beside CocoIndex'
 	@echo 'make bench-scheduler  what an item and a step cost, beside another durable scheduler'
@@ -96,6 +97,10 @@ $(REFERENCE)/.ready:
 bench-embed: setup
 	$(STEP) 'texts a second beside sentence-transformers, and the share of the peak'
 	@PYTHONPATH=. $(BIN)/python tests/benchmarks/embedding.py --busy
+
+bench-stream: setup
+	$(STEP) 'a million short texts'
+	@HF_HUB_OFFLINE=1 PYTHONPATH=. $(BIN)/python tests/benchmarks/embedding_stream.py
 
 bench-scheduler: setup $(REFERENCE)/.ready
 	$(STEP) 'what an item and a step cost, beside DBOS Transact on SQLite'

@@ -27,9 +27,9 @@ from typing import Any
 
 import numpy as np
 
+from ragflow.cores import usable_cores
 from ragflow.embedding.batches import plan_batches, waste
 from ragflow.embedding.computing import ComputingThreads
-from ragflow.embedding.cores import usable_cores
 from ragflow.embedding.devices import half_precisions
 from ragflow.embedding.encoder import Encoder
 from ragflow.embedding.model_spec import load_spec
