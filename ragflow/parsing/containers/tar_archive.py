@@ -52,6 +52,11 @@ class _Stream:
             size -= len(piece)
             yield piece
 
+    def finish(self) -> None:
+        """Expand what is left: only at its end does a compressed stream say that it is whole."""
+        while not self._is_over():
+            pass
+
     def _is_over(self) -> bool:
         for block in self._blocks:
             if block:
@@ -73,6 +78,7 @@ def tar_entries(data: bytes, allowance: Allowance) -> Iterator[Entry]:
     for _ in range(MOST_ENTRIES):
         record = stream.read(_RECORD)
         if not any(record):  # nothing but zeros: the end
+            stream.finish()
             return
         info = tarfile.TarInfo.frombuf(record, "utf-8", "surrogateescape")
         if info.type in (tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE):

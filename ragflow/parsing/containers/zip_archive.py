@@ -37,7 +37,8 @@ def zip_entries(data: bytes, allowance: Allowance) -> Iterator[Entry]:
     archive = zipfile.ZipFile(_Counted(data))
     for info in archive.infolist():
         mode = info.external_attr >> 16
-        if info.is_dir() or (mode and stat.S_IFMT(mode) not in (0, stat.S_IFREG)):
+        # Not `is_dir`, which raises where an entry has no name.
+        if info.filename.endswith("/") or (mode and stat.S_IFMT(mode) not in (0, stat.S_IFREG)):
             continue
         blocks = partial(_blocks, archive, info, allowance)
         yield Entry(_name(info), info.file_size, blocks, _skip(info))
