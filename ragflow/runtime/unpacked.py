@@ -109,10 +109,11 @@ class Unpacked:
         from ragflow.parsing.media_types import media_type
         from ragflow.parsing.reading import can_parse
 
-        kind = media_type(self.source.head(listed.key), listed.key)
+        head = self.source.head(listed.key)
+        kind = media_type(head, listed.key)
         if kind not in CONTAINERS:
             # An upload that is under way may be nothing yet, or look like nothing.
-            return None if can_parse(kind) else Manifest(unread=("",))
+            return None if head and can_parse(kind) else Manifest(unread=("",))
         data = self._as_source().load(listed.key, listed.token).value.read()
 
         def takes(name: str) -> bool:

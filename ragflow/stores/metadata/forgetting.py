@@ -35,9 +35,10 @@ _PSEUDONYM = "UPDATE event SET object = :name, detail = json_remove(detail, '$.m
 WHERE object = :key AND (run IN (SELECT id FROM run WHERE instance = :instance) \
 OR json_extract(detail, '$.instance') = (SELECT name FROM instance WHERE id = :instance))"
 _MOVED_TO = "UPDATE departure SET moved_to = NULL WHERE moved_to = ? AND source = ?"
-#: What it holds is forgotten, and what holds it is opened again.
-_HELD = "DELETE FROM manifest WHERE source = ? AND key <> '' \
-AND (key = ? OR substr(?, 1, length(key) + 2) = key || '!/')"
+_HELD = "DELETE FROM manifest WHERE source = ? AND key = ?"
+#: Of what holds it nothing is known any more (90 is nothing, in msgpack): it is opened again.
+_HOLDS = "UPDATE manifest SET token = x'', held = x'90' WHERE source = ? AND key <> '' \
+AND substr(?, 1, length(key) + 2) = key || '!/'"
 _CAME_FROM = "UPDATE reason SET came_from = NULL WHERE came_from = ?"
 
 #: Key, number, size and task of a memo.
@@ -165,7 +166,8 @@ class SqliteForgetting:
                 bare.execute("DELETE FROM former WHERE source = ? AND key = ?", where)
                 bare.execute("DELETE FROM departure WHERE source = ? AND key = ?", where)
                 bare.execute(_MOVED_TO, (key, place.number))
-                bare.execute(_HELD, (place.number, key, key))
+                bare.execute(_HELD, where)
+                bare.execute(_HOLDS, where)
             bare.execute(_CAME_FROM, (key,))
 
         self._writer.run(forget)
