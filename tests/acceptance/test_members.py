@@ -1,53 +1,19 @@
 """Attachments and what archives hold are documents: committed, failing and going by themselves."""
 
-import shutil
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from ragflow import Index, why
-from ragflow.api.pipeline import Pipeline
-from ragflow.api.project import find_pipeline
-from ragflow.api.results import Run
-from ragflow.config import find_project
 from ragflow.parsing.containers import limits
 from ragflow.runtime.forgetting import forget
 from ragflow.runtime.home import open_home
-from ragflow.scheduling import policies
 from ragflow.sources.files import reading
-from ragflow.stores.metadata.ledger import SqliteLedger
-from tests.acceptance.projects import (
-    Rows,
-    embedding_noted,
-    forget_imports,
-    imports_undone,
-    new_project,
-    rows_in_memory,
-    rows_of,
-)
+from tests.acceptance.projects import embedding_noted, imports_undone, rows_in_memory
+from tests.acceptance.shelves import HOURS, KEYS, LOSS, OTHER, Shelf, changes, first_shelf
 from tests.unit.parsing.containers.made import encrypted, injured, mailed, stored, tarred, zipped
-
-GRAIN = 0.06
-PIPELINE = """from ragflow import pipeline
-from ragflow.tasks import chunk, embed, extract, files, read, upsert
-
-
-@pipeline
-def shelf(folder: str = "docs", unpack: bool = True, size: int = 64) -> None:
-    content = extract.options(executor="EXECUTOR")(read(files(folder), unpack=unpack))
-    chunks = chunk(content, model="hashing", size=size)
-    upsert(chunks, embed(chunks, model="hashing"), collection="shelf")
-"""
-KEYS = b"# Keys\n\nTo reset a key, press the red button for ten seconds.\n"
-LOSS = b"A lost key is reported to the desk, and the desk writes it down.\n"
-HOURS = b"The desk is open from nine to five.\n"
-OTHER = b"Elephants are welcome on the second floor.\n"
 
 
 @pytest.fixture(autouse=True)
@@ -56,82 +22,15 @@ def _here() -> Iterator[None]:
         yield
 
 
-class Shelf:
-    """A project over a folder of documents."""
-
-    def __init__(self, root: Path, docs: Path | None = None, executor: str = "threads") -> None:
-        self.root, self.docs = new_project(root), docs or root / "docs"
-        (root / "pipelines").mkdir()
-        self.docs.mkdir(exist_ok=True)
-        code = PIPELINE.replace("EXECUTOR", executor)
-        (root / "pipelines" / "shelf.py").write_text(code, "utf-8")
-
-    def put(self, **files: bytes) -> None:
-        """Write files of the folder, dots in their names written as two lines."""
-        for name, data in files.items():
-            (self.docs / name.replace("__", ".")).write_bytes(data)
-
-    def pipeline(self) -> Pipeline:
-        forget_imports(self.root)
-        return find_pipeline(find_project(self.root), "shelf")
-
-    def run(self, **given: Any) -> Run:
-        time.sleep(GRAIN)
-        wanted = {"accept": True, "allow_deletions": True, **given}
-        return self.pipeline().run(project=self.root, folder=str(self.docs), **wanted)
-
-    def plan(self, **given: Any) -> Mapping[str, Any]:
-        time.sleep(GRAIN)
-        return self.pipeline().plan(project=self.root, folder=str(self.docs), **given).summary
-
-    def rows(self) -> Rows:
-        return rows_of(self.root, "shelf")
-
-    def served(self) -> dict[str, int]:
-        """Return how many rows each document has that has some."""
-        keys = [payload["key"] for _, _, payload, _ in self.rows()]
-        return {key: keys.count(key) for key in keys}
-
-    def standing(self) -> dict[str, tuple[str, str | None]]:
-        """Return the state of each document and why it is in it."""
-        with open_home(self.root) as home:
-            store = home.metadata
-            numbers = [place.id for place in store.generations.places("collection")]
-            return {
-                view.key: (view.state.value, view.reason)
-                for number in numbers
-                for view in store.ledger.owners(number)
-            }
-
-    def clean(self) -> Rows:
-        """Return the rows of a clean build of the same folder."""
-        with TemporaryDirectory(dir=self.root.parent) as folder:
-            other = Shelf(Path(folder) / "clean", self.docs)
-            other.run()
-            rows = other.rows()
-            forget_imports(other.root)
-            return rows
-
-
 @pytest.fixture
 def shelf(tmp_path: Path) -> Shelf:
-    made = Shelf(tmp_path.resolve() / "project")
-    inner = tarred({"y.txt": HOURS})
-    made.put(
-        bundle__zip=zipped({"notes/x.md": KEYS, "inner.tar.gz": inner}),
-        mail__eml=mailed("See below.", {"a.txt": LOSS}),
-    )
-    return made
+    return first_shelf(tmp_path.resolve() / "project")
 
 
 @pytest.fixture
 def embedded() -> Iterator[list[tuple[int, str]]]:
     with embedding_noted() as noted:
         yield noted
-
-
-def changes(run: Run) -> dict[str, int]:
-    return {name: count for name, count in run.documents.items() if count}
 
 
 ALL = {
@@ -313,6 +212,14 @@ def test_names_that_a_folder_would_not_list_are_not_listed(shelf):
     assert [key for key in shelf.standing() if key.startswith("mac.zip!/")] == ["mac.zip!/a/b.md"]
 
 
+def test_a_fast_plan_opens_no_archive_and_counts_what_it_holds_as_it_stands(shelf, monkeypatch):
+    shelf.run()
+    shelf.put(bundle__zip=zipped({"other.md": OTHER}))
+    monkeypatch.setattr(reading, "_open", lambda *_: pytest.fail("it was opened"))
+    documents = shelf.plan(fast=True)["documents"]
+    assert {name: n for name, n in documents.items() if n} == {"modified": 1, "unchanged": 5}
+
+
 def test_why_says_what_is_and_what_comes(shelf):
     shelf.run()
     (known,) = why("bundle.zip!/inner.tar.gz!/y.txt", project=shelf.root)
@@ -333,99 +240,23 @@ def test_what_is_forgotten_with_its_archive_comes_back_with_it(shelf):
     assert shelf.served() == ALL
 
 
+def test_who_forgets_an_archive_forgets_what_it_holds(shelf):
+    shelf.run()
+    with open_home(shelf.root) as home:
+        done = forget(home, "bundle.zip", actor="test")
+        assert (done.owners, done.rows) == (4, 2)
+        assert home.metadata.forgetting.inside("bundle.zip") == []
+    assert set(shelf.served()) == {"mail.eml", "mail.eml!/a.txt"}
+    assert not any(b"notes/x.md" in each.read_bytes() for each in shelf.root.rglob("ragflow.db*"))
+    assert changes(shelf.run()) == {"added": 4, "unchanged": 2}
+    assert shelf.served() == ALL
+
+
 def test_workers_in_other_processes_open_archives_themselves(tmp_path):
     shelf = Shelf(tmp_path.resolve() / "project", executor="processes")
     shelf.put(bundle__zip=zipped({"x.md": KEYS, "in.zip": zipped({"y.txt": HOURS})}))
     assert changes(shelf.run()) == {"added": 4}
     assert set(shelf.served()) == {"bundle.zip!/x.md", "bundle.zip!/in.zip!/y.txt"}
-
-
-class Crash(BaseException):
-    """The end of the process, as far as a test can play it."""
-
-
-@pytest.mark.parametrize("commits", range(6))
-def test_a_run_cut_off_anywhere_leads_to_what_a_clean_build_gives(shelf, monkeypatch, commits):
-    shelf.run()
-    shelf.put(
-        bundle__zip=zipped({"notes/x.md": OTHER, "new.md": LOSS + KEYS}),
-        mail__eml=mailed("Another.", {"b.txt": HOURS + LOSS}),
-    )
-    committing = SqliteLedger.commit
-    left = [commits]
-
-    def crashing(*given: Any) -> None:
-        left[0] -= 1
-        if left[0] < 0:
-            raise Crash
-        committing(*given)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(policies, "PORTION", 1)
-        patch.setattr(SqliteLedger, "commit", crashing)
-        with pytest.raises(Crash):
-            shelf.run()
-    shelf.run()
-    assert shelf.rows() == shelf.clean()
-
-
-names = st.sampled_from(["a.zip", "b.tgz", "c.eml", "d.md"])
-inside = st.dictionaries(
-    st.sampled_from(["x.md", "n/y.txt", "z.md", "in.zip"]),
-    st.sampled_from([KEYS, LOSS, HOURS, OTHER, b"\0\1"]),
-    max_size=3,
-)
-edits = st.one_of(
-    st.tuples(st.just("write"), names, inside),
-    st.tuples(st.just("delete"), names),
-    st.tuples(st.just("copy"), names, names),
-    st.tuples(st.just("swap"), names, names),
-)
-
-
-def packed(name: str, files: Mapping[str, bytes]) -> bytes:
-    files = {
-        each: zipped({"deep.md": data, "too.txt": HOURS}) if each == "in.zip" else data
-        for each, data in files.items()
-    }
-    match name.rpartition(".")[2]:
-        case "zip":
-            return zipped(files)
-        case "tgz":
-            return tarred(files)
-        case "eml":
-            return mailed("Text.", {each.replace("/", "-"): data for each, data in files.items()})
-    return b"\n".join(files.values())
-
-
-def perform(docs: Path, edit: tuple[Any, ...]) -> None:
-    kind, name, *rest = edit
-    place = docs / name
-    if kind == "write":
-        place.write_bytes(packed(name, rest[0]))
-    elif place.is_file() and kind == "delete":
-        place.unlink()
-    elif place.is_file() and rest and rest[0] != name:
-        other = docs / rest[0]
-        aside = other.read_bytes() if other.is_file() and kind == "swap" else None
-        shutil.copyfile(place, other)
-        if aside is not None:
-            place.write_bytes(aside)
-
-
-@settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow], deadline=None)
-@given(steps=st.lists(st.lists(edits, min_size=1, max_size=3), min_size=2, max_size=5))
-def test_every_refresh_of_archives_equals_a_clean_build(steps):
-    with TemporaryDirectory() as folder:
-        shelf = Shelf(Path(folder).resolve() / "kept")
-        for step in steps:
-            for edit in step:
-                perform(shelf.docs, edit)
-            plan, run = shelf.plan(), shelf.run()
-            assert plan["documents"] == run.documents
-            assert shelf.rows() == shelf.clean()
-            assert changes(shelf.run()).keys() <= {"unchanged", "skipped"}
-        forget_imports(shelf.root)
 
 
 def test_a_search_cites_the_document_in_its_archive(shelf):
