@@ -61,7 +61,14 @@ class Document:
 
 def digest_of(data: bytes) -> bytes:
     """Return the digest that names these bytes (BLAKE2b, 20 bytes)."""
-    return blake2b(data, digest_size=20, person=b"ragflow.bytes").digest()
+    digest = digest_hash()
+    digest.update(data)
+    return digest.digest()
+
+
+def digest_hash() -> blake2b:
+    """Return what makes the same digest of bytes that come a piece at a time."""
+    return blake2b(digest_size=20, person=b"ragflow.bytes")
 
 
 class Element(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

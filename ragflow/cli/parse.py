@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 def parse_file(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to read.")],
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="The file to read, or what it holds: a.zip!/b.md."),
+    ],
     *,
     languages: Annotated[
         str, typer.Option(help="Languages for OCR, as Tesseract names them, joined by +.")
@@ -22,31 +25,68 @@ def parse_file(
     ocr: Annotated[bool, typer.Option(help="Recognize pages without text.")] = True,
     as_json: Json = False,
 ) -> None:
-    """Show what would be indexed of a file."""
+    """Show what would be indexed of a file, and what documents it holds."""
     from ragflow.documents import Document
     from ragflow.interfaces.ingestion import ParseOptions
     from ragflow.parsing.media_types import HEAD, media_type, read_as
     from ragflow.parsing.reading import parse
     from ragflow.views.parsed import parsed_text
 
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise NotFoundError(
-            f"the file {str(file)!r} cannot be read: {error.strerror}",
-            hint="name one file; a folder is indexed by ragflow run",
-        ) from error
+    data = _read(str(file))
     kind = read_as(media_type(data[:HEAD], file.name))
     with results() as out:
         content = parse(Document.of(data, kind), ParseOptions(languages=languages, ocr=ocr))
-        parsed = _parsed(content, str(file), kind)
+        parsed = _parsed(content, str(file), kind, _holds(data, kind))
         if as_json:
             out.json(parsed)
         else:
             out.line(parsed_text(parsed, width=out.width))
 
 
-def _parsed(content: "Content", file: str, media_type: str) -> Any:
+def _read(file: str) -> bytes:
+    """Return the bytes of a file, or of a document that it holds."""
+    from ragflow.interfaces.unpacking import INSIDE
+
+    if INSIDE in file and not Path(file).exists():
+        from ragflow.parsing.containers.shelf import Shelf
+
+        data = Shelf(_bytes).take(file, lambda _: True)
+        if data is None:
+            container = file.rpartition(INSIDE)[0]
+            hint = f"`ragflow parse '{container}'` names what it holds"
+            raise NotFoundError(f"there is no document {file!r}", hint=hint)
+        return data
+    return _bytes(file)
+
+
+def _bytes(file: str) -> bytes:
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        raise NotFoundError(
+            f"the file {file!r} cannot be read: {error.strerror}",
+            hint="name one file; a folder is indexed by ragflow run",
+        ) from error
+
+
+def _holds(data: bytes, kind: str) -> list[dict[str, Any]]:
+    """Return the documents that one holds; of those that are not read, why."""
+    from ragflow.parsing.containers.kinds import CONTAINERS
+    from ragflow.parsing.containers.scanning import scan
+
+    if kind not in CONTAINERS:
+        return []
+    found = scan(data, kind)
+    held = [
+        {"name": each.name, "size": each.size, "left_out": each.skip[1] if each.skip else None}
+        for each in found.held
+    ]
+    if found.skip is not None:
+        held.append({"name": "(more)", "size": 0, "left_out": f"the archive {found.skip[1]}"})
+    return held
+
+
+def _parsed(content: "Content", file: str, media_type: str, holds: list[dict[str, Any]]) -> Any:
     elements = [
         {
             "kind": each.kind,
@@ -76,4 +116,5 @@ def _parsed(content: "Content", file: str, media_type: str) -> Any:
         notes=list(content.notes),
         pages=pages,
         elements=elements,
+        holds=holds,
     )

@@ -10,7 +10,7 @@ from ragflow.core.node import Branch, Node
 from ragflow.core.pipeline_graph import PipelineGraph
 from ragflow.core.resource_use import Resource, ResourceUse
 from ragflow.core.shapes import Shape
-from ragflow.core.source_reference import SourceReference
+from ragflow.core.source_reference import SourceReference, Whole
 from ragflow.errors import HandleError, PipelineError
 
 _HANDLES: Mapping[Shape, type[Handle]] = {
@@ -38,9 +38,10 @@ class GraphBuilder:
 
     def add_source(self, name: str, source: Any, *, source_name: str) -> Items[Any]:
         """Record a source."""
-        if not hasattr(source, "list") and not isinstance(source, SourceReference):
+        named = source.source if isinstance(source, Whole) else source
+        if not hasattr(named, "list") and not isinstance(named, SourceReference):
             raise PipelineError(
-                f"read() was given {source!r}, which is no source",
+                f"read() was given {named!r}, which is no source",
                 hint='name one, for example read(files("docs"))',
             )
         name = self._free(name)

@@ -70,7 +70,7 @@ class Belongings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Forgotten(msgspec.Struct, frozen=True, kw_only=True):
-    """What was removed of one document."""
+    """What was removed of one document, and of those that it holds."""
 
     owners: int = 0
     rows: int = 0
@@ -86,3 +86,18 @@ class Forgotten(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int = 0
     dead_letters: int = 0
     reasons: int = 0
+
+    def __add__(self, other: "Forgotten") -> "Forgotten":
+        return Forgotten(
+            owners=self.owners + other.owners,
+            rows=self.rows + other.rows,
+            groups=sorted({*self.groups, *other.groups}),
+            unscrubbed=sorted({*self.unscrubbed, *other.unscrubbed}),
+            memos=self.memos + other.memos,
+            shared=self.shared + other.shared,
+            artifacts=self.artifacts + other.artifacts,
+            logs=self.logs + other.logs,
+            attempts=self.attempts + other.attempts,
+            dead_letters=self.dead_letters + other.dead_letters,
+            reasons=self.reasons + other.reasons,
+        )

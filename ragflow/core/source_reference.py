@@ -11,3 +11,9 @@ class SourceReference(msgspec.Struct, frozen=True):
 
     plugin: str
     parameters: Mapping[str, Any]
+
+
+class Whole(msgspec.Struct, frozen=True):
+    """A source, or a reference to one, whose documents are not looked into for others."""
+
+    source: Any

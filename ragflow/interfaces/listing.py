@@ -5,9 +5,10 @@ from typing import Protocol
 
 from ragflow.core.items import Fingerprint
 from ragflow.core.records import Listed, OwnerChange, OwnerRemoval
+from ragflow.interfaces.unpacking import Unpacking
 
 
-class Listing(Protocol):
+class Listing(Unpacking, Protocol):
     """One listing of one source on its way to be compared."""
 
     def add(self, page: Sequence[Listed]) -> None:

@@ -35,6 +35,7 @@ from ragflow.interfaces.durability import (
 from ragflow.interfaces.listing import Listing
 from ragflow.interfaces.reasons import Reasons, Recipes
 from ragflow.interfaces.retention import Forgetting, Retention
+from ragflow.interfaces.unpacking import Manifests
 
 
 class Source(Protocol):
@@ -332,6 +333,7 @@ class MetadataStore(Protocol):
     logs: Logs
     reasons: Reasons
     recipes: Recipes
+    manifests: Manifests
     retention: Retention
     forgetting: Forgetting
 

@@ -45,6 +45,9 @@ class Forgetting(Protocol):
     def places(self, key: str) -> Sequence[OldPlace]:
         """Return the sources that know a document of this key, or knew one."""
 
+    def inside(self, key: str) -> Sequence[str]:
+        """Return the keys, known now or before, of what a document holds or held, in order."""
+
     def belongings(self, owners: Sequence[int], key: str, places: Iterable[int]) -> Belongings:
         """Return the calls that these owners and nobody else need, and those that others do, too.
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from email.header import decode_header
 from email.message import Message
 from email.policy import Compat32
+from typing import NamedTuple
 
 from ragflow.documents import Content, Document
 from ragflow.interfaces.ingestion import ParseOptions
@@ -30,6 +31,12 @@ _MOST_LINES = 1_000_000
 
 #: What a message that is signed or packed and not encrypted says of itself.
 _READABLE_BY_ALL = ("signed-data", "certs-only", "compressed-data")
+#: Parts that say nothing to a person.
+_SIGNATURES = (
+    "application/pkcs7-signature",
+    "application/x-pkcs7-signature",
+    "application/pgp-signature",
+)
 _BLANKS = re.compile(r"\s+")
 #: How the library keeps bytes that are no ASCII.
 _RAW = re.compile("[\udc80-\udcff]")
@@ -39,32 +46,71 @@ class MailParser:
     """Reads e-mails (EML): subject, sender, recipients and date, then the text.
 
     Where a message says the same as HTML and as plain text, the HTML is read: it has the
-    tables. Attachments are named, not read.
+    tables. Attachments are named; they are documents of their own.
     """
 
     media_types: tuple[str, ...] = ("message/rfc822",)
 
     def parse(self, document: Document, options: ParseOptions) -> Content:
         """Return the message, a paragraph an element."""
-        data = document.read()
-        lines = data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")
-        if len(data) > _MOST_BYTES or lines > _MOST_LINES:
-            raise skipped(
-                Reason.TOO_LARGE,
-                f"the e-mail has more than the {_MOST_BYTES >> 20} MiB or the {_MOST_LINES} lines"
-                " that are read",
-            )
-        message = email.message_from_bytes(data, policy=_Policy())
-        _refuse_sealed(message)
-        found = _Found()
-        found.take(message, depth=0)
+        message, found = _opened(document.read())
         subject, *heads = (
             head_text(message.get(name, ""), declared=message.get_content_charset())
             for name in ("Subject", *HEADS)
         )
         return mail_content(
-            subject, dict(zip(HEADS, heads, strict=True)), found.blocks, found.attached
+            subject,
+            dict(zip(HEADS, heads, strict=True)),
+            found.blocks,
+            [_name(part) for part in found.attached],
         )
+
+
+class Attached(NamedTuple):
+    """One attachment as its message states it."""
+
+    name: str
+    media_type: str
+    data: bytes
+
+
+def attachments(data: bytes) -> Iterator[Attached]:
+    """Yield the attachments of a message in their order.
+
+    Pictures that its text shows and signatures are none. Raises as reading the message does.
+    """
+    _, found = _opened(data)
+    for part in found.attached:
+        kind = part.get_content_type()
+        is_shown = part.get("Content-ID") and kind.startswith("image/")
+        if is_shown and part.get_content_disposition() != "attachment":
+            continue
+        if kind in _SIGNATURES:
+            continue
+        yield Attached(_name(part), kind, _attached_bytes(part))
+
+
+def _attached_bytes(part: Message) -> bytes:
+    inner = part.get_payload()
+    if isinstance(inner, list):  # a message, or several
+        return b"\n".join(each.as_bytes() for each in inner if isinstance(each, Message))
+    return _bytes(part)
+
+
+def _opened(data: bytes) -> tuple[Message, "_Found"]:
+    """Return a message and what is in it, or raise `SkipDocument`."""
+    lines = data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")
+    if len(data) > _MOST_BYTES or lines > _MOST_LINES:
+        raise skipped(
+            Reason.TOO_LARGE,
+            f"the e-mail has more than the {_MOST_BYTES >> 20} MiB or the {_MOST_LINES} lines"
+            " that are read",
+        )
+    message = email.message_from_bytes(data, policy=_Policy())
+    _refuse_sealed(message)
+    found = _Found()
+    found.take(message, depth=0)
+    return message, found
 
 
 class _Policy(Compat32):
@@ -113,13 +159,7 @@ def mail_content(
     )
     if not composition.elements:
         raise skipped(Reason.NO_TEXT, "there is nothing in the e-mail")
-    notes = (f"Attachments were not read: {', '.join(attached)}.",) if attached else ()
-    return Content(
-        text=composition.text,
-        elements=composition.elements,
-        title=subject or None,
-        notes=notes,
-    )
+    return Content(text=composition.text, elements=composition.elements, title=subject or None)
 
 
 def plain_blocks(text: str) -> Iterator[Block]:
@@ -158,7 +198,7 @@ class _Found:
 
     def __init__(self, *, parts: int = 0) -> None:
         self.blocks: list[Block] = []
-        self.attached: list[str] = []
+        self.attached: list[Message] = []
         self._parts = parts
 
     def take(self, part: Message, *, depth: int) -> None:
@@ -168,7 +208,7 @@ class _Found:
             return
         kind = part.get_content_type()
         if part.get_content_disposition() == "attachment" or kind == "message/rfc822":
-            self.attached.append(_name(part))
+            self.attached.append(part)
         elif part.is_multipart():
             parts = [inner for inner in part.get_payload() if isinstance(inner, Message)]
             if kind == "multipart/alternative":
@@ -182,7 +222,7 @@ class _Found:
             text = decode(_bytes(part), declared=part.get_content_charset()).text
             self.blocks.extend(plain_blocks(text))
         elif part.get_filename() is not None or not part.get("Content-ID"):
-            self.attached.append(_name(part))
+            self.attached.append(part)
 
     def _take_best(self, parts: Sequence[Message], *, depth: int) -> None:
         """Take in one of several ways to say the same: the best that says anything."""

@@ -3,9 +3,11 @@
 import json
 import re
 import struct
+import tarfile
 from collections.abc import Iterator
 
 from ragflow.parsing.decoding import decode, is_text
+from ragflow.parsing.expanding import opening
 
 #: How many of the first bytes `media_type` should be given.
 HEAD = 65_536
@@ -14,6 +16,14 @@ OCTETS = "application/octet-stream"
 ZIP = "application/zip"
 OLE = "application/x-ole-storage"
 ENCRYPTED_OFFICE = "application/x-encrypted-office"
+_TAR = "application/x-tar"
+#: Of a compressed stream with a tar archive in it, by its own media type; and how the names of
+#: such archives end, where the first bytes are too few to expand.
+_PACKED_TARS = {
+    "application/gzip": ("application/x-compressed-tar", (".tar.gz", ".tgz")),
+    "application/x-bzip2": ("application/x-bzip2-compressed-tar", (".tar.bz2", ".tbz2", ".tbz")),
+    "application/x-xz": ("application/x-xz-compressed-tar", (".tar.xz", ".txz")),
+}
 _OPEN_XML = "application/vnd.openxmlformats-officedocument"
 
 #: (offset, bytes there, media type); the first that fits decides.
@@ -210,6 +220,8 @@ def media_type(head: bytes, name: str) -> str:
     suffix = _suffix(name)
     for offset, signature, found in _SIGNATURES:
         if head.startswith(signature, offset) and head.startswith(_BEGINNINGS.get(found, b"")):
+            if found in _PACKED_TARS:
+                return _packed_type(found, head, name)
             return _ole_type(head, suffix) if found is OLE else found
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")):
         return _zip_type(head, suffix)
@@ -217,6 +229,8 @@ def media_type(head: bytes, name: str) -> str:
         # The header may be missing or come after up to a kilobyte of something else.
         return "application/pdf"
     if not is_text(head):
+        if _is_tar(head):
+            return _TAR
         return "application/x-msdownload" if head.startswith(b"MZ") else OCTETS
     return _text_type(head, suffix)
 
@@ -324,6 +338,24 @@ def _zip_names(head: bytes) -> Iterator[tuple[bytes, int]]:
         start = place + 30 + length
         yield head[place + 30 : start], start + extra
         place = head.find(b"PK\x03\x04", start)
+
+
+def _packed_type(packed: str, head: bytes, name: str) -> str:
+    """Return the media type of a compressed stream: that of a tar archive where it is one."""
+    archive, endings = _PACKED_TARS[packed]
+    record = opening(head, tarfile.BLOCKSIZE)
+    # bzip2 expands whole blocks of up to 900 kB, of which there may be only the begin here.
+    is_archive = _is_tar(record) if record else name.lower().endswith(endings)
+    return archive if is_archive else packed
+
+
+def _is_tar(head: bytes) -> bool:
+    """Tell whether these bytes begin with the head of an entry, whose sum it states itself."""
+    try:
+        tarfile.TarInfo.frombuf(head[: tarfile.BLOCKSIZE], "utf-8", "surrogateescape")
+    except (tarfile.HeaderError, ValueError):
+        return False
+    return True
 
 
 def _ole_type(head: bytes, suffix: str) -> str:

@@ -23,6 +23,7 @@ _WORKBOOK = "ragflow.parsing.workbook:WorkbookParser"
 _RTF = "ragflow.parsing.rich_text:RichTextParser"
 _OUTLOOK = "ragflow.parsing.outlook:OutlookParser"
 _DELIMITED = "ragflow.parsing.delimited:DelimitedParser"
+_ARCHIVE = "ragflow.parsing.archive:ArchiveParser"
 _OPEN_XML = "application/vnd.openxmlformats-officedocument"
 #: Where the parser of a media type is; imported when the first document of the type comes.
 #: Any other ``text/…`` is read as plain text.
@@ -46,6 +47,11 @@ PARSERS: dict[str, str] = {
     "application/yaml": _PLAIN_TEXT,
     "application/toml": _PLAIN_TEXT,
     "application/xml": _PLAIN_TEXT,
+    "application/zip": _ARCHIVE,
+    "application/x-tar": _ARCHIVE,
+    "application/x-compressed-tar": _ARCHIVE,
+    "application/x-bzip2-compressed-tar": _ARCHIVE,
+    "application/x-xz-compressed-tar": _ARCHIVE,
     "image/png": _IMAGE,
     "image/jpeg": _IMAGE,
     "image/tiff": _IMAGE,
@@ -102,8 +108,17 @@ def parse(document: Document, options: ParseOptions) -> Content:
         ) from error
 
 
+def can_parse(media_type: str) -> bool:
+    """Tell whether there is a parser for documents of a type, installed or not."""
+    return _place_of(media_type) is not None
+
+
+def _place_of(media_type: str) -> str | None:
+    return PARSERS.get(media_type) or (_PLAIN_TEXT if media_type.startswith("text/") else None)
+
+
 def _parser_for(media_type: str) -> Parser:
-    place = PARSERS.get(media_type) or (_PLAIN_TEXT if media_type.startswith("text/") else None)
+    place = _place_of(media_type)
     if place is not None:
         module, extra = EXTRAS.get(place, ("", ""))
         if module and not is_installed(module):
@@ -124,7 +139,7 @@ def _parser_for(media_type: str) -> Parser:
         Reason.UNSUPPORTED_TYPE,
         f"{described(media_type)} cannot be read",
         hint="documents that can be read: PDF, Office, OpenDocument text, EPUB, RTF, e-mail,"
-        " HTML, Markdown, text, CSV, JSON and images",
+        " HTML, Markdown, text, CSV, JSON, images, and ZIP and tar archives of them",
     )
 
 

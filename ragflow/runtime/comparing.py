@@ -23,7 +23,7 @@ def compare(
     ends = [end for _, end in origin.ends.values()]
     listing = ledger.listing(instance, origin.node.source, ends, permissions.released)
     try:
-        list_source(origin, listing, permissions)
+        list_source(origin, listing, permissions, instance, may_open=False)
         judge_listing(origin, listing, ledger, instance, permissions)
         counts = listing.counts()
         permissions.listed(counts)

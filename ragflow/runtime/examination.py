@@ -23,6 +23,7 @@ from ragflow.incremental.verify import Difference, There, compare
 from ragflow.interfaces.comparison import ComparableTarget, TargetRow
 from ragflow.interfaces.ingestion import Entry
 from ragflow.runtime.damage import Damage, Finding, Found, Kind, Whose
+from ragflow.runtime.finding import find_listed
 from ragflow.runtime.home import Home
 from ragflow.runtime.other_models import OtherModels
 from ragflow.runtime.recollection import Recalled, Recollection, Unknown
@@ -186,7 +187,8 @@ class Examination:
             place = self._ledger.locator(self.instances[instance], name)
             if place is not None and dict(place) != dict(source.locator()):
                 return None  # it looks elsewhere by now
-            return {one.key for page in source.list() for one in page if one.key in keys}
+            store, owner = self._home.metadata, self.instances[instance]
+            return set(find_listed(source, store, owner, name, keys))
         except (OSError, RagflowError):
             return None
 

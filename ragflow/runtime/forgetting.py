@@ -67,7 +67,8 @@ def forget(
 ) -> Forgotten:
     """Remove rows, memos, large values, logs, attempts, dead letters and reasons of a document.
 
-    Memos that another document needs stay. Its instances and the places it has rows at are held
+    So it is with what the document holds: attachments, and what lies in an archive. Memos that
+    another document needs stay. Its instances and the places it has rows at are held
     meanwhile. Cut off at any moment, the same call finishes it. Raises `NotFoundError` for a key
     that nobody knows and `BusyError` while a run writes, unless `wait`.
     """
@@ -75,18 +76,32 @@ def forget(
     title = "forget of one document"
     with ExitStack() as holds:
         stores: dict[int, MetadataStore] = {}
-        for each in find_known(home, key, instance).instances:
+        for each in _instances(home, key, instance):
             lease = holds.enter_context(home.metadata.hold(each, owner=title, wait=wait))
             stores[each.id] = home.metadata.leased(lease)
             stores[each.id].ledger.recover(each)
-        # Looked at again, now that no run changes it.
-        known = find_known(home, key, instance)
-        done = _forget(home, known, stores, holds, title=title, wait=wait)
-    detail = {"rows": done.rows, "memos": done.memos.number}
-    home.metadata.audit.record(
-        "document.forgotten", actor=actor, object=_digest(key), detail=detail
-    )
-    return done
+        # Looked at again, now that no run changes it. The document itself is the last.
+        done = Forgotten()
+        places: dict[int, Place] = {}
+        for name in [*home.metadata.forgetting.inside(key), key]:
+            known = Known(home.metadata, name, instance)
+            places |= _held_places(home, known, holds, places, title=title, wait=wait)
+            gone = _forget(home, known, stores, places)
+            detail = {"rows": gone.rows, "memos": gone.memos.number}
+            home.metadata.audit.record(
+                "document.forgotten", actor=actor, object=_digest(name), detail=detail
+            )
+            done += gone
+        return done + Forgotten(unscrubbed=_scrub(home, places))
+
+
+def _instances(home: Home, key: str, instance: str | None) -> list[Instance]:
+    """Return the instances that know a key, or one inside of it, in the order they are held in."""
+    keys = [key, *home.metadata.forgetting.inside(key)]
+    found = {
+        each.id: each for one in keys for each in Known(home.metadata, one, instance).instances
+    }
+    return [found[number] for number in sorted(found)]
 
 
 def _digest(key: str) -> str:
@@ -98,17 +113,13 @@ def _forget(
     home: Home,
     known: Known,
     stores: dict[int, MetadataStore],
-    holds: ExitStack,
-    *,
-    title: str,
-    wait: bool,
+    places: dict[int, Place],
 ) -> Forgotten:
     store = home.metadata
     forgetting = store.forgetting
     numbers = [owner.owner for owner in known.owners]
     groups = sorted({group.key for n in numbers for group in store.reasons.groups(n)})
     letters = sum(end.dead_letter is not None for n in numbers for end in store.reasons.ends(n))
-    places = _held_places(home, numbers, holds, title=title, wait=wait)
     rows = _rows(store, numbers)
     belongings = forgetting.belongings(numbers, known.key, [each.number for each in known.places])
     memos = forgetting.forget_memos(belongings)
@@ -124,7 +135,6 @@ def _forget(
         if removals:
             committer.remove(removals)
     forgetting.forget_key(known.key, known.places, name=_digest(known.key))
-    unscrubbed = _scrub(home, places)
     return Forgotten(
         owners=len(numbers),
         rows=rows,
@@ -133,20 +143,27 @@ def _forget(
         shared=len(belongings.shared),
         artifacts=artifacts,
         dead_letters=letters,
-        unscrubbed=unscrubbed,
-        **gone,
+        logs=gone["logs"],
+        attempts=gone["attempts"],
+        reasons=gone["reasons"],
     )
 
 
 def _held_places(
-    home: Home, owners: Sequence[int], holds: ExitStack, *, title: str, wait: bool
+    home: Home,
+    known: Known,
+    holds: ExitStack,
+    before: dict[int, Place],
+    *,
+    title: str,
+    wait: bool,
 ) -> dict[int, Place]:
-    """Return the places where owners have rows, with their stores held."""
+    """Return the places where owners have rows, with their stores held; without those `before`."""
     places: dict[int, Place] = {}
-    held: set[int] = set()
-    for number in home.metadata.ledger.holding(owners):
+    held = {id(place.target) for place in before.values()}
+    for number in home.metadata.ledger.holding([owner.owner for owner in known.owners]):
         generation = home.metadata.generations.get(number)
-        if generation is None or generation.target == TASK:
+        if number in before or generation is None or generation.target == TASK:
             continue
         place = places[number] = place_of(home.target, generation)
         if id(place.target) not in held:

@@ -8,11 +8,13 @@ from typing import Any
 
 from ragflow.clock import Clock, SystemClock
 from ragflow.config import Project, find_project, quiet_libraries
-from ragflow.core.source_reference import SourceReference
+from ragflow.core.source_reference import SourceReference, Whole
 from ragflow.cores import usable_cores
 from ragflow.interfaces.ingestion import VectorStore
 from ragflow.interfaces.orchestration import MetadataStore, Source, Target
+from ragflow.interfaces.unpacking import Peeks
 from ragflow.plugins import find
+from ragflow.runtime.unpacked import Unpacked
 
 
 class Home:
@@ -60,12 +62,24 @@ class Home:
         return self._targets[name]
 
     def source(self, subject: Any) -> Source:
-        """Open the source that a pipeline named, or return the one it was given."""
+        """Open the source that a pipeline named, or return the one it was given.
+
+        Its documents are looked into for others, unless it is a `Whole`.
+        """
+        if isinstance(subject, Whole):
+            return self._opened(subject.source)
+        source = self._opened(subject)
+        if isinstance(source, Peeks):
+            return Unpacked(source)
+        return source
+
+    def _opened(self, subject: Any) -> Source:
         if not isinstance(subject, SourceReference):
-            source: Source = subject
-            return source
+            given: Source = subject
+            return given
         plugin = find("sources", subject.plugin)
         located = getattr(plugin, "located", None)
+        source: Source
         if located is None:
             source = plugin(**subject.parameters)
         else:

@@ -13,9 +13,9 @@ from ragflow.core.states import Change
 from ragflow.errors import DocumentError, RagflowError
 from ragflow.incremental.encoding import normal
 from ragflow.incremental.why import Situation, reason_of
-from ragflow.interfaces.orchestration import Source
 from ragflow.interfaces.reasons import Explains
 from ragflow.runtime.ends import ends_of, imagine
+from ragflow.runtime.finding import find_listed
 from ragflow.runtime.home import Home
 from ragflow.runtime.origin import Origin
 from ragflow.runtime.recipes import recipe_at
@@ -85,7 +85,7 @@ def look(home: Home, request: Request, key: str, source: str | None = None) -> l
 def _look(work: Work, origin: Origin, key: str) -> Looked:
     name = origin.node.source
     try:
-        listed = _listed(origin.source, key)
+        listed = find_listed(origin.source, work.store, work.instance, name, [key]).get(key)
         if listed is None:
             absence = origin.source.why_not(key) if isinstance(origin.source, Explains) else None
             return Looked(source=name, listed=None, absence=absence)
@@ -103,14 +103,6 @@ def _look(work: Work, origin: Origin, key: str) -> Looked:
         return Looked(source=name, listed=listed, reason=Reason(cause=Cause.UNCHANGED))
     reason, problem = _reason(work, origin, change, ends)
     return Looked(source=name, listed=listed, reason=reason, problem=problem)
-
-
-def _listed(source: Source, key: str) -> Listed | None:
-    for page in source.list():
-        for each in page:
-            if each.key == key:
-                return each
-    return None
 
 
 def _reason(

@@ -10,6 +10,7 @@ from ragflow.core.records import EndNow
 from ragflow.errors import GuardError
 from ragflow.interfaces.orchestration import Source
 from ragflow.interfaces.reasons import Recipes
+from ragflow.interfaces.unpacking import Manifests
 from ragflow.runtime.going_first import GoingFirst
 from ragflow.runtime.guards import Limits
 from ragflow.scheduling.groups import Gathering
@@ -40,6 +41,7 @@ class Permissions(msgspec.Struct, frozen=True):
     accept: bool
     limits: Limits
     recipes: Recipes
+    manifests: Manifests
     #: Told of a guard that refuses: a run raises it, a plan says it.
     refuse: Callable[[GuardError], None]
     noted: Callable[[str], None]

@@ -7,7 +7,7 @@ import msgspec
 
 from ragflow.core.pipeline_graph import PipelineGraph
 from ragflow.core.reasons import Cause
-from ragflow.core.records import Instance, OwnerChange, OwnerRemoval
+from ragflow.core.records import Instance, Listed, OwnerChange, OwnerRemoval
 from ragflow.core.shapes import Shape
 from ragflow.core.states import Change
 from ragflow.errors import GuardError, NotFoundError, SourceError
@@ -15,6 +15,8 @@ from ragflow.interfaces.listing import Listing
 from ragflow.interfaces.orchestration import Ledger
 from ragflow.runtime.judging import contents_of, judge_listing, judge_loss, known_before
 from ragflow.runtime.origin import Origin, Permissions
+from ragflow.runtime.unpacked import Unpacked
+from ragflow.runtime.unpacking import unpack
 from ragflow.scheduling import policies
 from ragflow.scheduling.commits import Committer
 from ragflow.scheduling.descent import Verdict
@@ -48,7 +50,7 @@ def process(
     ends = [end for _, end in origin.ends.values()]
     listing = ledger.listing(instance, name, ends, permissions.released)
     try:
-        list_source(origin, listing, permissions)
+        list_source(origin, listing, permissions, instance)
         if is_source:
             judge_listing(origin, listing, ledger, instance, permissions)
         if committer is not None and is_source and ledger.locator(instance, name) is None:
@@ -155,13 +157,33 @@ def clear_sources(
             listing.close()
 
 
-def list_source(origin: Origin, listing: Listing, permissions: Permissions) -> None:
-    """List a source whole; raises `SourceError` where that cannot be done."""
+def list_source(
+    origin: Origin,
+    listing: Listing,
+    permissions: Permissions,
+    instance: Instance,
+    *,
+    may_open: bool = True,
+) -> None:
+    """List a source whole, with what its documents hold; opens only those that changed.
+
+    Unless it `may_open` them, what they hold counts as it stands. Raises `SourceError` where
+    the source cannot be listed.
+    """
+
+    def add(page: Sequence[Listed]) -> None:
+        listing.add(page)
+        if permissions.only:
+            permissions.found.update(permissions.only & {each.key for each in page})
+
+    name, manifests = origin.node.source, permissions.manifests
     try:
         for page in origin.source.list():
-            listing.add(page)
-            if permissions.only:
-                permissions.found.update(permissions.only & {each.key for each in page})
+            add(page)
+        if isinstance(origin.source, Unpacked):
+            unpack(origin.source, listing, manifests, instance, name, may_open=may_open, add=add)
+        elif origin.node.shape is Shape.SOURCE:
+            manifests.clear(instance, name)  # it was unpacked once, and may be again
     except OSError as error:
         where = error.filename or origin.node.name
         raise SourceError(f"the source cannot be listed: {error.strerror}: {where}") from error

@@ -274,6 +274,7 @@ class Work:
             accept=self.request.how.accept,
             limits=Limits.of(self.home.project.config.guards),
             recipes=self.store.recipes,
+            manifests=self.store.manifests,
             refuse=refuse,
             noted=self.observer.noted,
             listed=self.observer.listed,

@@ -17,7 +17,7 @@ from ragflow.core.node import Node
 from ragflow.core.options import Options
 from ragflow.core.resource_use import ResourceUse
 from ragflow.core.shapes import Shape
-from ragflow.core.source_reference import SourceReference
+from ragflow.core.source_reference import SourceReference, Whole
 from ragflow.core.task import Task
 from ragflow.errors import RunError
 from ragflow.incremental.memo import unpack
@@ -336,7 +336,8 @@ def _is_by_name(sent: SentInput) -> bool:
 
 def _open(sent: SentSource) -> Source:
     home = Home(Project(Path(sent.root), Path(sent.home), ProjectConfig()))
-    return home.source(SourceReference(sent.plugin, unpack_parameters(sent.parameters)))
+    reference = SourceReference(sent.plugin, unpack_parameters(sent.parameters))
+    return home.source(Whole(reference) if sent.is_whole else reference)
 
 
 def _node(sent: SentTask) -> Node:

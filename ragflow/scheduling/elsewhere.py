@@ -12,7 +12,7 @@ from ragflow.core.items import Fingerprint
 from ragflow.core.node import Node
 from ragflow.core.parameters import type_name
 from ragflow.core.shapes import BUILT_IN, Shape
-from ragflow.core.source_reference import SourceReference
+from ragflow.core.source_reference import SourceReference, Whole
 from ragflow.errors import PipelineError
 from ragflow.incremental.canonical import canonical
 from ragflow.incremental.task_code import code_fingerprint
@@ -194,8 +194,9 @@ def _stays(node: Node, nodes: Iterable[Node]) -> bool:
 def _sent_sources(nodes: Iterable[Node], root: Path, home: Path) -> dict[str, SentSource]:
     found = {}
     for node in nodes:
-        if node.shape is Shape.SOURCE and isinstance(node.subject, SourceReference):
-            reference = node.subject
+        is_whole = isinstance(node.subject, Whole)
+        reference = node.subject.source if is_whole else node.subject
+        if node.shape is Shape.SOURCE and isinstance(reference, SourceReference):
             with_lists = {
                 k: list(v) if isinstance(v, tuple) else v for k, v in reference.parameters.items()
             }
@@ -206,6 +207,10 @@ def _sent_sources(nodes: Iterable[Node], root: Path, home: Path) -> dict[str, Se
             except PipelineError:
                 continue  # then what it loads is sent
             found[node.name] = SentSource(
-                plugin=reference.plugin, parameters=sent, root=str(root), home=str(home)
+                plugin=reference.plugin,
+                parameters=sent,
+                root=str(root),
+                home=str(home),
+                is_whole=is_whole,
             )
     return found

@@ -76,6 +76,8 @@ class SentSource(msgspec.Struct, frozen=True, kw_only=True):
     parameters: bytes
     root: str
     home: str
+    #: Whether its documents are not looked into for others.
+    is_whole: bool = False
 
 
 class SentMembers(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from ragflow.documents import Content, Document
 from ragflow.interfaces.ingestion import ParseOptions
 
 
-@task(version="3")
+@task(version="4")
 def extract(document: Document, *, languages: str = "eng", ocr: bool = True) -> Content:
     """Read the text of a document, with page and position; OCR where there is none.
 

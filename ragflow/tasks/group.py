@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from ragflow.core.handles import Groups, Items, recording
 from ragflow.core.items import Item
 from ragflow.errors import PipelineError
+from ragflow.interfaces.unpacking import INSIDE
 
 T = TypeVar("T")
 
@@ -43,8 +44,8 @@ def group(items: Items[T], *, by: Callable[[Item[T]], str], name: str = "") -> G
 
 
 def parent_folder(item: Item[Any]) -> str:
-    """Return the folder a document lies in, ``.`` for the source's own."""
-    return item.key.rpartition("/")[0] or "."
+    """Return the folder, archive or mail a document lies in, ``.`` for the source's own."""
+    return item.key.rpartition("/")[0].removesuffix(INSIDE[0]) or "."
 
 
 def parent(item: Item[Any]) -> str:

@@ -19,8 +19,23 @@ def parsed_text(parsed: Mapping[str, Any], *, width: int | None = None) -> str:
         ("pages", f"{len(parsed['pages']):,}" if parsed["pages"] else ""),
         *(("note", note) for note in parsed["notes"]),
     ]
-    told = render(pairs([fact for fact in facts if fact[1]]), width=width)
-    return f"{told}\n\n{render(_elements_table(parsed['elements']), width=width)}"
+    told = [pairs([fact for fact in facts if fact[1]])]
+    if parsed["elements"] or not parsed["holds"]:
+        told.append(_elements_table(parsed["elements"]))
+    if parsed["holds"]:
+        told.append(_held_table(parsed["holds"]))
+    return "\n\n".join(render(table, width=width) for table in told)
+
+
+def _held_table(held: Sequence[Mapping[str, Any]]) -> Table:
+    rows = [
+        (
+            f"{each['size']:,}",
+            each["name"] + (f": {each['left_out']}" if each["left_out"] else ""),
+        )
+        for each in held
+    ]
+    return Table(("bytes", "holds"), rows, frozenset({"bytes"}))
 
 
 def _elements_table(elements: Sequence[Mapping[str, Any]]) -> Table:

@@ -1,7 +1,9 @@
 r"""How is a file name, which is bytes, spelled as a key, which is text?
 
 As the UTF-8 it is, a backslash doubled, and every byte that is no UTF-8 as ``\xNN``. So a key
-is valid Unicode, two names never share one, and the name can be had back. Nothing is
+is valid Unicode, two names never share one, and the name can be had back. A folder's name that
+ends with an exclamation mark ends with ``\x21``, for ``!/`` stands between an archive and what
+that holds. Nothing is
 normalized: names that differ only in how an accent is composed are different files.
 """
 
@@ -14,7 +16,7 @@ def spell(name: bytes) -> str:
     """Return the key of a name or path."""
     if b"\\" in name:
         name = name.replace(b"\\", b"\\\\")
-    return name.decode("utf-8", "backslashreplace")
+    return name.decode("utf-8", "backslashreplace").replace("!/", "\\x21/")
 
 
 def unspell(key: str) -> bytes:

@@ -47,6 +47,18 @@ def read_steady(
     )
 
 
+def read_head(root: bytes, path: bytes, size: int, *, symlinks: Symlinks) -> bytes:
+    """Return so many of the first bytes of a regular file, or all there are.
+
+    Raises `OSError` naming the key where they cannot be had.
+    """
+    try:
+        with os.fdopen(_open(root, path, symlinks), "rb") as file:
+            return file.read(size)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, spell(path)) from error
+
+
 def too_large(size: int, max_bytes: int) -> str:
     """Return the sentence that says why a file is left out."""
     return f"has {size:,} bytes, more than max_bytes = {max_bytes:,}"

@@ -71,8 +71,21 @@ class Selection:
             return False
         return not self._drops(text, ignoring)
 
+    def takes_inside(self, key: str, name: str) -> bool:
+        """Return whether a path in a document is wanted: it is looked at as a folder is."""
+        path = f"{key}/"
+        *folders, last = name.replace("!/", "/").split("/")
+        for folder in folders:
+            path = f"{path}{folder}/"
+            if not self.names_folder(folder.encode()) or self._excludes(path):
+                return False
+        return self.names_file(last.encode()) and not self._excludes(path + last)
+
+    def _excludes(self, text: str) -> bool:
+        return self.exclude is not None and bool(self.exclude.verdict(text))
+
     def _drops(self, text: str, ignoring: Ignoring | None) -> bool:
-        if self.exclude is not None and self.exclude.verdict(text):
+        if self._excludes(text):
             return True
         return ignoring is not None and ignoring.ignores(text)
 

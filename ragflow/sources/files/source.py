@@ -12,7 +12,7 @@ from ragflow.documents import Document
 from ragflow.errors import ParameterError
 from ragflow.sources.files.keys import spell, unspell
 from ragflow.sources.files.patterns import Patterns, Reach, name_everything
-from ragflow.sources.files.reading import read_steady
+from ragflow.sources.files.reading import read_head, read_steady
 from ragflow.sources.files.selection import Selection, Symlinks
 from ragflow.sources.files.walking import Walk
 
@@ -70,7 +70,7 @@ class Files:
         self._base = None if base is None else os.path.normpath(os.fsencode(base.absolute()))
         self._clock = clock or SystemClock()
         included = _strings(include)
-        excluded = _strings(exclude)
+        excluded = self._excluded = _strings(exclude)
         self._selection = Selection(
             include=None
             if name_everything(included)
@@ -131,6 +131,24 @@ class Files:
 
         walk = Walk(self._root, self._selection, self._clock)
         return why_not_listed(self._root, self._selection, walk, key)
+
+    def head(self, key: str) -> bytes:
+        """Return the first bytes of the file, enough to tell what it is; raises `OSError`."""
+        from ragflow.parsing.media_types import HEAD
+
+        try:
+            path = unspell(key)
+        except ValueError as error:
+            raise FileNotFoundError(str(error)) from error
+        return read_head(self._root, path, HEAD, symlinks=self._selection.symlinks)
+
+    def takes_inside(self, key: str, name: str) -> bool:
+        """Tell whether what lies in an archive is wanted: as in a folder, save for `include`."""
+        return self._selection.takes_inside(key, name)
+
+    def rules(self) -> Any:
+        """Return what `takes_inside` answers by."""
+        return [self._selection.hidden, *self._excluded]
 
     def load(self, key: str, token: bytes) -> Loaded:
         """Return the file as it is now, read whole and not while it changed.

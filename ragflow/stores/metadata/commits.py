@@ -18,6 +18,7 @@ from ragflow.stores.metadata.encoding import (
     pack_row_id,
     to_microseconds,
 )
+from ragflow.stores.metadata.manifests import forget_manifests
 from ragflow.stores.metadata.members import write_members
 from ragflow.stores.metadata.reaching import Reaching
 from ragflow.stores.metadata.reasons import CAUSE_NUMBERS, DEPART, WRITE, reason_row
@@ -253,6 +254,7 @@ WHERE source = ? AND key IN (*)"
                 told.append((source, removal.key, self._run, *why))
         if gone:
             connection.exec_driver_sql(DEPART, told)
+            forget_manifests(connection, list(gone.values()))
             self._reaching.remove(connection, gone)
             for statement in _REMOVE:
                 connection.exec_driver_sql(statement, [(owner,) for owner in gone])

@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from ragflow.core.items import Fingerprint
 from ragflow.core.retained import Amount, Belongings, OldPlace
+from ragflow.interfaces.unpacking import INSIDE
 from ragflow.stores.metadata import reachable
 from ragflow.stores.metadata.compaction import rewrite
 from ragflow.stores.metadata.connections import Connections, driver, fetch, fetch_among
@@ -25,6 +26,9 @@ _PLACES = "SELECT c.id, c.source, c.instance FROM source_state AS c WHERE \
 EXISTS (SELECT 1 FROM seen AS s WHERE s.source = c.id AND s.key = :key) \
 OR EXISTS (SELECT 1 FROM former AS f WHERE f.source = c.id AND f.key = :key) \
 OR EXISTS (SELECT 1 FROM departure AS d WHERE d.source = c.id AND d.key = :key)"
+_INSIDE = "SELECT key FROM seen WHERE substr(key, 1, length(:start)) = :start \
+UNION SELECT key FROM former WHERE substr(key, 1, length(:start)) = :start \
+UNION SELECT key FROM departure WHERE substr(key, 1, length(:start)) = :start ORDER BY key"
 _LOGS = "DELETE FROM log WHERE key = ? AND run IN (SELECT id FROM run WHERE instance = ?)"
 _ATTEMPTS = "DELETE FROM attempt WHERE key = ? AND run IN (SELECT id FROM run WHERE instance = ?)"
 _DEATHS = "DELETE FROM death WHERE instance = ? AND owner = ?"
@@ -35,6 +39,10 @@ _PSEUDONYM = "UPDATE event SET object = :name, detail = json_remove(detail, '$.m
 WHERE object = :key AND (run IN (SELECT id FROM run WHERE instance = :instance) \
 OR json_extract(detail, '$.instance') = (SELECT name FROM instance WHERE id = :instance))"
 _MOVED_TO = "UPDATE departure SET moved_to = NULL WHERE moved_to = ? AND source = ?"
+_HELD = "DELETE FROM manifest WHERE source = ? AND key = ?"
+#: Of what holds it nothing is known any more (90 is nothing, in msgpack): it is opened again.
+_HOLDS = "UPDATE manifest SET token = x'', held = x'90' WHERE source = ? AND key <> '' \
+AND substr(?, 1, length(key) + 2) = key || '!/'"
 _CAME_FROM = "UPDATE reason SET came_from = NULL WHERE came_from = ?"
 
 #: Key, number, size and task of a memo.
@@ -53,6 +61,10 @@ class SqliteForgetting:
         """Return the sources that know a document of this key, or knew one."""
         rows = self._connections.fetch(_PLACES, {"key": key})
         return [OldPlace(number=n, source=s, instance=i) for n, s, i in rows]
+
+    def inside(self, key: str) -> Sequence[str]:
+        """Return the keys, known now or before, of what a document holds or held, in order."""
+        return [found for (found,) in self._connections.fetch(_INSIDE, {"start": f"{key}{INSIDE}"})]
 
     def belongings(self, owners: Sequence[int], key: str, places: Iterable[int]) -> Belongings:
         """Return the calls that these owners and nobody else need, and those that others do, too.
@@ -162,6 +174,8 @@ class SqliteForgetting:
                 bare.execute("DELETE FROM former WHERE source = ? AND key = ?", where)
                 bare.execute("DELETE FROM departure WHERE source = ? AND key = ?", where)
                 bare.execute(_MOVED_TO, (key, place.number))
+                bare.execute(_HELD, where)
+                bare.execute(_HOLDS, where)
             bare.execute(_CAME_FROM, (key,))
 
         self._writer.run(forget)

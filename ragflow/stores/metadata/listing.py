@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection
@@ -19,6 +20,8 @@ from ragflow.core.records import (
 )
 from ragflow.core.states import Change, OwnerState
 from ragflow.errors import SourceError
+from ragflow.interfaces.unpacking import INSIDE
+from ragflow.stores.metadata import unpacked
 from ragflow.stores.metadata.connections import Connections, fetch, fetch_among, transaction
 from ragflow.stores.metadata.definitions import Definitions
 from ragflow.stores.metadata.encoding import (
@@ -226,6 +229,44 @@ class SqliteListing:
         self._compare()
         with self._lock, in_words_of_ours(self._connections.database):
             return {row[0] for row in fetch_among(self._open(), HAVING, contents)}
+
+    def opened(self) -> Sequence[tuple[Listed, bytes, bytes]]:
+        """Return what is listed and has a manifest, with the token of that and what it says."""
+        with self._asking() as connection:
+            return unpacked.opened(connection, self._number(connection))
+
+    def unread(self) -> Sequence[Listed]:
+        """Return what is listed, not left out, and added or modified; what lies inside is not."""
+        counts = self._compare()
+        if not counts["added"] + counts["modified"]:
+            return []
+        with self._asking() as connection:
+            return unpacked.unread(connection)
+
+    def typed(self, media_types: Sequence[str]) -> Sequence[Listed]:
+        """Return what else is listed, and was of one of these types when it was last read."""
+        self._compare()
+        with self._asking() as connection:
+            return unpacked.typed(connection, media_types)
+
+    def keep(self, key: str) -> None:
+        """List what the ledger knows inside of an owner, all of it as it stands."""
+        with self._asking() as connection:
+            self._counts = None
+            # Every key with this beginning, and no other, lies between these two.
+            start, end = f"{key}{INSIDE}", f"{key}{INSIDE[0]}{chr(ord(INSIDE[1]) + 1)}"
+            unpacked.keep(connection, self._number(connection), start, end)
+
+    def leave_out(self, key: str, reason: tuple[str, str]) -> None:
+        """Give what is listed a reason not to be read: a code and a sentence."""
+        with self._asking() as connection:
+            self._counts = None
+            unpacked.leave_out(connection, key, reason)
+
+    @contextmanager
+    def _asking(self) -> Iterator[Connection]:
+        with self._lock, in_words_of_ours(self._connections.database):
+            yield self._open()
 
     def redone(self) -> dict[tuple[int, Fingerprint], int]:
         """Return how many stale owners are served by another definition: by generation and it."""

@@ -54,3 +54,16 @@ departure = Table(
     Column("moved_to", Text),
     sqlite_with_rowid=False,
 )
+
+#: What a document holds, by the token that it was opened with; the empty key is for how the
+#: source was unpacked.
+manifest = Table(
+    "manifest",
+    schema,
+    Column("source", Integer, primary_key=True, autoincrement=False),
+    Column("key", Text, primary_key=True),
+    Column("token", LargeBinary, nullable=False),
+    #: msgpack of what it holds.
+    Column("held", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)

@@ -22,6 +22,7 @@ from ragflow.interfaces.durability import (
 from ragflow.interfaces.orchestration import ArtifactStore, Generations, Ledger, Memos, Runs
 from ragflow.interfaces.reasons import Reasons, Recipes
 from ragflow.interfaces.retention import Forgetting, Retention
+from ragflow.interfaces.unpacking import Manifests
 from ragflow.stores.metadata.assignments import SqliteAssignments
 from ragflow.stores.metadata.audit import SqliteAudit
 from ragflow.stores.metadata.connections import Connections
@@ -36,6 +37,7 @@ from ragflow.stores.metadata.instances import Instances
 from ragflow.stores.metadata.leases import SqliteLeases
 from ragflow.stores.metadata.ledger import SqliteLedger
 from ragflow.stores.metadata.logs import SqliteLogs
+from ragflow.stores.metadata.manifests import SqliteManifests
 from ragflow.stores.metadata.memos import SqliteMemos
 from ragflow.stores.metadata.reasons import SqliteReasons
 from ragflow.stores.metadata.recipes import SqliteRecipes
@@ -91,6 +93,7 @@ class SqliteMetadataStore:
         self.audit: Audit = SqliteAudit(connections, writer, clock)
         self.logs: Logs = SqliteLogs(connections, writer)
         self.reasons: Reasons = SqliteReasons(connections, writer, self._definitions)
+        self.manifests: Manifests = SqliteManifests(connections, writer, self._definitions)
         self.recipes: Recipes = SqliteRecipes(connections, writer, self._definitions)
 
     def instance(self, name: str, pipeline: str, scope: Mapping[str, Any]) -> Instance:

@@ -4,6 +4,7 @@ import time
 
 from ragflow.parsing.reading import EXTRAS
 from tests.unit.cli.conftest import GRAIN
+from tests.unit.parsing.containers.made import encrypted, tarred, zipped
 from tests.unit.parsing.packed import WORD, paragraph, word
 from tests.unit.parsing.samples import file_of, needs_tesseract, pdf, picture, prose
 
@@ -53,6 +54,29 @@ def test_a_file_that_cannot_be_read_says_why(project):
     assert project.refused("parse", "a.docx", code=1)[0].startswith("error: the document could")
     assert "no.md" in project.refused("parse", "no.md")[0]
     assert "'.'" in project.refused("parse", ".")[0]
+
+
+def test_an_archive_names_what_it_holds_and_each_is_shown_by_its_key(project):
+    inner = tarred({"y.txt": b"Deep words."})
+    (project.folder / "a.zip").write_bytes(zipped({"n/x.md": TEXT.encode(), "in.tgz": inner}))
+    parsed = project.ask("parse", "parse", "a.zip")
+    assert (parsed["characters"], parsed["elements"]) == (0, [])
+    assert [each["name"] for each in parsed["holds"]] == ["in.tgz", "in.tgz!/y.txt", "n/x.md"]
+    assert "in.tgz!/y.txt" in project.type("parse", "a.zip").out
+    inside = project.ask("parse", "parse", "a.zip!/n/x.md")
+    assert (inside["media_type"], inside["characters"]) == ("text/markdown", len(TEXT))
+    assert "Deep words." in project.type("parse", "a.zip!/in.tgz!/y.txt").out
+    error, hint = project.refused("parse", "a.zip!/n/y.md")
+    assert "a.zip!/n/y.md" in error
+    assert "parse 'a.zip'" in hint
+
+
+def test_what_an_archive_holds_and_is_not_read_says_why(project):
+    (project.folder / "a.zip").write_bytes(encrypted(zipped({"a.txt": b"x", "b.txt": b"y"})))
+    left_out = [each["left_out"] for each in project.ask("parse", "parse", "a.zip")["holds"]]
+    assert "encrypted" in left_out[0]
+    assert left_out[1] is None
+    assert "encrypted" in project.type("parse", "a.zip").out
 
 
 def test_it_makes_no_home(project):

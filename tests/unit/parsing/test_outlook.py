@@ -14,7 +14,7 @@ def test_a_message_reads_as_an_e_mail_does(shared):
     assert texts(content)[1].startswith('From: "Mallori Harrell" <mallori@unstructured.io>\nTo: ')
     assert "- Lots of whitespace" in texts(content)
     assert texts(content)[-1] == "- Attachment: fake-attachment.txt"
-    assert content.notes == ("Attachments were not read: fake-attachment.txt.",)
+    assert content.notes == ()
 
 
 def test_a_message_cut_off_anywhere_ends_with_content_or_a_reason(shared):

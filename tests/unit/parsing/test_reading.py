@@ -38,7 +38,7 @@ def test_every_type_a_parser_reads_reaches_it():
         ("application/msword", "a Word document of the old format"),
         ("application/vnd.oasis.opendocument.spreadsheet", "an OpenDocument spreadsheet"),
         ("application/mbox", "a mailbox"),
-        ("application/zip", "a ZIP archive"),
+        ("application/vnd.rar", "a RAR archive"),
         ("audio/mpeg", "a sound file"),
         ("application/octet-stream", "a file of unknown kind"),
         ("application/x-new", "a document of the type 'application/x-new'"),

@@ -32,6 +32,12 @@ def test_a_byte_that_is_no_utf_8_and_its_spelling_as_a_name_are_kept_apart():
     assert spell(rb"caf\xe9.md") == r"caf\\xe9.md"
 
 
+def test_a_folder_never_looks_like_an_archive_that_holds_something():
+    assert spell(b"notes!/a.md") == r"notes\x21/a.md"
+    assert spell(b"notes!") + "!/" + "a.md" == "notes!!/a.md"
+    assert "!/" not in spell(b"a!/b!!/c!")
+
+
 def test_composed_and_decomposed_accents_are_kept_apart():
     assert spell("é.md".encode()) != spell("e\u0301.md".encode())
 

@@ -1,0 +1,1 @@
+"""What documents does a document hold: archives as folders of them, mails with attachments?"""

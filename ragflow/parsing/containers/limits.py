@@ -1,0 +1,77 @@
+"""How much of what one document holds is read? Every limit, and the error that names it."""
+
+from ragflow.errors import RagflowError
+
+#: What lies in an archive, in an archive in that, and so on.
+DEEPEST = 5
+#: Documents in one file, those in archives in it included.
+MOST_MEMBERS = 10_000
+#: Entries of one archive, folders and links included.
+MOST_ENTRIES = 50_000
+#: Bytes of one document in an archive.
+MOST_OF_ONE = 100_000_000
+#: Bytes of an archive in an archive, which is held in memory while it is looked through.
+MOST_NESTED = 50_000_000
+#: Bytes that one file may expand to: so many, or so many times its own if that is more, but never
+#: more than the last.
+FREE, RATIO, MOST_BYTES = 256 << 20, 200, 2 << 30
+
+_HINT = "unpack it into a folder"
+
+
+class OverLimitError(RagflowError):
+    """A document holds more than is read; raised within `containers` only."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence, hint=_HINT)
+        self.code = code
+        self.sentence = f"{sentence}: {_HINT}"
+
+
+class Allowance:
+    """What may still be read of one file."""
+
+    def __init__(self, size: int) -> None:
+        """Take the bytes that the file has."""
+        self._most = min(MOST_BYTES, max(FREE, RATIO * size))
+        self._bytes = self._most
+        self._members = MOST_MEMBERS
+
+    def spend(self, number: int) -> None:
+        """Take so many expanded bytes; raise `OverLimitError` where there are no more."""
+        self._bytes -= number
+        if self._bytes < 0:
+            raise OverLimitError(
+                "too_large",
+                f"expands to more than {self._most >> 20:,} MiB, and what lies beyond is not read",
+            )
+
+    def count(self) -> None:
+        """Take one document; raise `OverLimitError` where there are no more."""
+        if not self._members:
+            raise OverLimitError(
+                "too_many",
+                f"holds more than {MOST_MEMBERS:,} documents, and the others are not read",
+            )
+        self._members -= 1
+
+
+def too_many_entries() -> OverLimitError:
+    """Return the error of an archive that is not even looked through."""
+    return OverLimitError("too_many", f"has more than {MOST_ENTRIES:,} entries, and none is read")
+
+
+def too_large(size: int) -> tuple[str, str]:
+    """Return why a document in an archive is left out."""
+    return ("too_large", f"has {size:,} bytes, more than the {MOST_OF_ONE:,} that are read of one")
+
+
+def too_large_inside(size: int) -> tuple[str, str]:
+    """Return why an archive in an archive is left out."""
+    sentence = f"is an archive of {size:,} bytes in another, more than the {MOST_NESTED:,} opened"
+    return ("too_large", f"{sentence}: {_HINT}")
+
+
+def too_deep() -> tuple[str, str]:
+    """Return why an archive in archives is left out."""
+    return ("too_deep", f"is an archive within {DEEPEST} others, and no more are opened: {_HINT}")
