@@ -10,8 +10,9 @@ from ragflow.errors import ParseError, SkipDocument
 from ragflow.interfaces.ingestion import ParseOptions
 from ragflow.parsing.blocks import Block, Sheet, compose_pages
 from ragflow.parsing.ocr import recognize
-from ragflow.parsing.pdf_blocks import Headings, blocks_of, key
+from ragflow.parsing.pdf_blocks import key
 from ragflow.parsing.pdf_file import MOST_PAGES, PageFacts, PdfFile, needs_too_much, opened
+from ragflow.parsing.pdf_layout import laid_out
 from ragflow.parsing.reasons import Reason, skipped, unreadable
 from ragflow.parsing.tesseract import Tesseract
 
@@ -106,13 +107,12 @@ class _Reading:
 
     def sheets(self) -> Iterator[Sheet]:
         """Yield each page with its blocks: what was recognized, else the text that is there."""
-        lines = [page.lines for page in self._pages]
-        headings = Headings(lines, _titles(self._file))
+        blocks = laid_out(self._pages, _titles(self._file))
         for index, page in enumerate(self._pages):
             yield Sheet(
                 number=index + 1,
                 size=page.size if index not in self._unread else None,
-                blocks=self._recognized.get(index) or blocks_of(index, page.lines, headings),
+                blocks=self._recognized.get(index) or blocks[index],
             )
 
     def nothing_read(self) -> Exception:

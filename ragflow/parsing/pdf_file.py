@@ -14,7 +14,8 @@ from PIL import Image
 
 from ragflow.documents import Box
 from ragflow.parsing.boxes import around
-from ragflow.parsing.pdf_lines import Frame, Line, lines_of
+from ragflow.parsing.pdf_lines import Frame, Line, parts_of
+from ragflow.parsing.pdf_rules import Rules, rules_on
 from ragflow.parsing.reasons import Reason, skipped
 
 #: PDFium may be in use by one thread at a time, whatever documents the threads work on.
@@ -48,12 +49,15 @@ class PageFacts(NamedTuple):
     """What stands on a page, and whether anything but text is drawn on it."""
 
     size: tuple[float, float]
+    #: The parts of its lines, in the order of the file.
     lines: tuple[Line, ...]
     is_drawn_on: bool
     #: How much of the page its pictures cover, from 0 to 1; looked at where there is little text.
     covered: float
     #: The memory its largest picture takes; looked at where there is little text.
     picture_bytes: int
+    #: The straight lines that are drawn on it.
+    rules: Rules = Rules()
 
 
 class PdfFile:
@@ -183,13 +187,14 @@ def _language(file: Any) -> str | None:
 
 def _facts(page: Any) -> PageFacts:
     frame = Frame(page.get_bbox(), page.get_rotation())
+    rules = rules_on(page.raw, frame)
     with closing(page.get_textpage()) as text:
-        lines = tuple(lines_of(_PageGlyphs(text.raw, frame)))
+        lines = tuple(parts_of(_PageGlyphs(text.raw, frame), rules.cuts))
     is_drawn_on = pdfium.FPDFPage_CountObjects(page) > 0 or pdfium.FPDFPage_GetAnnotCount(page) > 0
     covered, needed = 0.0, 0
     if is_drawn_on and sum(len(line.text) for line in lines) < _LITTLE_TEXT:
         covered, needed = _pictures(page, frame)
-    return PageFacts(frame.size, lines, is_drawn_on, covered, needed)
+    return PageFacts(frame.size, lines, is_drawn_on, covered, needed, rules)
 
 
 def _pictures(page: Any, frame: Frame) -> tuple[float, int]:
@@ -229,6 +234,13 @@ class _PageGlyphs:
             if pdfium.FPDFText_GetRect(self._raw, index, left, top, right, bottom)
         ]
         return around(boxes) if boxes else None
+
+    def edges(self, index: int) -> tuple[float, float]:
+        left, top, right, bottom = self._edges
+        if not pdfium.FPDFText_GetCharBox(self._raw, index, left, right, bottom, top):
+            return 0.0, 0.0
+        placed = self._frame.placed(left.value, bottom.value, right.value, top.value)
+        return placed[0], placed[2]
 
     def height(self, index: int) -> float:
         loose = self._loose
