@@ -20,13 +20,22 @@ def parse_file(
         str, typer.Option(help="Languages for OCR, as Tesseract names them, joined by +.")
     ] = "eng",
     ocr: Annotated[bool, typer.Option(help="Recognize pages without text.")] = True,
+    passwords: Annotated[
+        str,
+        typer.Option(
+            metavar="env:NAME|file:PATH",
+            help="Where passwords for encrypted files are kept, one a line.",
+        ),
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Show what would be indexed of a file."""
+    from ragflow.core.secret_reference import Secret
     from ragflow.documents import Document
-    from ragflow.interfaces.ingestion import ParseOptions
+    from ragflow.interfaces.ingestion import ParseOptions, Passwords
     from ragflow.parsing.media_types import HEAD, media_type, read_as
     from ragflow.parsing.reading import parse
+    from ragflow.secrets import resolve
     from ragflow.views.parsed import parsed_text
 
     try:
@@ -37,8 +46,10 @@ def parse_file(
             hint="name one file; a folder is indexed by ragflow run",
         ) from error
     kind = read_as(media_type(data[:HEAD], file.name))
+    keyring = Passwords.of(resolve(Secret(passwords))) if passwords else Passwords()
     with results() as out:
-        content = parse(Document.of(data, kind), ParseOptions(languages=languages, ocr=ocr))
+        options = ParseOptions(languages=languages, ocr=ocr, passwords=keyring)
+        content = parse(Document.of(data, kind), options)
         parsed = _parsed(content, str(file), kind)
         if as_json:
             out.json(parsed)
