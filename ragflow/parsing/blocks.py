@@ -108,6 +108,8 @@ class _Writer:
         if not text.strip():
             return None
         goes_on = block.joint is not None and bool(self.elements)
+        if not goes_on:
+            self.end()
         gap = (block.joint or "") if goes_on else block.gap
         start = self.length + len(gap if self._parts else "")
         if start + len(text) > MOST_TEXT:
@@ -117,7 +119,6 @@ class _Writer:
         if goes_on:
             self._last.append((block, start))
             return start
-        self.end()
         self._last = [(block, start)]
         self.elements.append(
             Element(

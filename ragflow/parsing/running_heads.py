@@ -54,15 +54,17 @@ def running_heads(
     bottoms: list[_Row] = []
     for page, (lines, height) in enumerate(zip(pages, heights, strict=True)):
         rows = _rows(page, lines, height)
-        outer = [row for row in rows if row.height < _LARGER * body or not body]
-        tops += [row for row in outer if row.at < height * _ZONE][:_DEEPEST]
-        below = [row for row in outer if row.at > height * (1 - _ZONE)]
+        tops += [row for row in rows if row.at < height * _ZONE][:_DEEPEST]
+        below = [row for row in rows if row.at > height * (1 - _ZONE)]
         # Pages differ in height; feet stand where they stand from below.
         bottoms += [row._replace(at=height - row.at) for row in below[: -_DEEPEST - 1 : -1]]
-    above, under = _repeated(tops), _repeated(bottoms)
+    above, under = _repeated(tops, body), _repeated(bottoms, body)
     found = {}
     for page in above.keys() | under.keys():
         head, foot = above.get(page, []), under.get(page, [])
+        if len({place for row in head + foot for place in row.members}) == len(pages[page]):
+            # Words that stand alone on a page are its text.
+            head, foot = ([r for r in rows if not _has_words(r)] for rows in (head, foot))
         taken = {row.members for row in head}
         found[page] = RunningHeads(
             tuple(row.members for row in sorted(head, key=lambda row: row.at)),
@@ -106,11 +108,15 @@ def _rows(page: int, lines: Sequence[Line], height: float) -> list[_Row]:
     return found
 
 
-def _repeated(rows: Sequence[_Row]) -> dict[int, list[_Row]]:
-    """Return the rows that come again on pages close by, and what stands in their places."""
+def _repeated(rows: Sequence[_Row], body: float) -> dict[int, list[_Row]]:
+    """Return the rows that come again on pages close by, and what stands in their places.
+
+    `rows` are those of each page from without; behind one that is none, there is none.
+    """
     alike: dict[str, list[_Row]] = defaultdict(list)
     for row in rows:
-        alike[row.words].append(row)
+        if row.height < _LARGER * body:
+            alike[row.words].append(row)
     sure = {
         id(row)
         for group in alike.values()
@@ -127,12 +133,17 @@ def _repeated(rows: Sequence[_Row]) -> dict[int, list[_Row]]:
     for row in rows:
         outermost[row.page] = min(row.at, outermost.get(row.page, row.at))
     found: dict[int, list[_Row]] = defaultdict(list)
+    inner: set[int] = set()
     for row in rows:
+        if row.page in inner:
+            continue
         here = round(row.at / _NEAR)
         is_usual = sum(places[here + off] for off in (-1, 0, 1)) >= _SURE
         stands_there = row.at == outermost[row.page] and round(row.height, 1) in sizes
         if id(row) in sure or (is_usual and stands_there):
             found[row.page].append(row)
+        else:
+            inner.add(row.page)
     return found
 
 
@@ -149,7 +160,11 @@ def _comes_again(row: _Row, other: _Row) -> bool:
     if any(step != further for step in steps):
         return False
     # Numbers alone are a head where they count the pages.
-    return bool(steps) or any(map(str.isalpha, row.words))
+    return bool(steps) or _has_words(row)
+
+
+def _has_words(row: _Row) -> bool:
+    return any(map(str.isalpha, row.words))
 
 
 def _value(number: str) -> int:
