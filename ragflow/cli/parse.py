@@ -66,6 +66,7 @@ def _parsed(content: "Content", file: str, media_type: str) -> Any:
             "end": each.end,
             "page": each.page,
             "boxes": plain(each.boxes),
+            "box_pages": [page for page, _ in content.boxes_of(each.start, each.end)],
             "language": each.language,
             "obtained": each.obtained,
             "confidence": each.confidence,

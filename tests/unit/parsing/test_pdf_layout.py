@@ -35,9 +35,8 @@ def row_by_row():
 
 
 def test_columns_are_read_one_after_the_other_however_they_were_written():
-    page = [*prose("A line over both of the columns, as broad as the page is, says what it is about."),
-            *row_by_row()]  # fmt: skip
-    content = read(pdf(page), PDF)
+    over = "A line over both of the columns, as broad as the page is, says what it is about."
+    content = read(pdf([*prose(over), *row_by_row()]), PDF)
     text = " ".join(content.text.split())
     assert text.index("ends down here") < text.index("Its second paragraph")
     assert text.index("no more room") < text.index("What follows")
@@ -129,14 +128,14 @@ def test_a_paragraph_goes_on_over_a_page_and_heads_step_aside():
     second = prose("page until it ends here, on the next one.", "It has two lines there, too.")
     third = prose("Another page with another paragraph.")
     content = read(pdf(*with_heads([*prose("Before.", top=745), *first], second, third)), PDF)
+    joined = (
+        "The paragraph begins on this page, and it has to go on over the end of the page"
+        " until it ends here, on the next one. It has two lines there, too."
+    )
     assert elements(content)[1:5] == [
         ("paragraph", "Before."),
         ("header_footer", "- 11 -"),
-        (
-            "paragraph",
-            "The paragraph begins on this page, and it has to go on over the end of the page"
-            " until it ends here, on the next one. It has two lines there, too.",
-        ),
+        ("paragraph", joined),
         ("header_footer", "12 The Long Book of Everything"),
     ]
     whole = content.elements[3]
@@ -181,7 +180,7 @@ def test_a_ruled_table_is_kept_as_a_table():
     text = content.text[table.start : table.end]
     assert text == ("| City | People |\n| --- | --- |\n| Vienna | 1.9 |\n| Graz \\| north | 0.3 |")
     at = content.text.index("0.3")
-    ((page_number, (left, top, right, bottom)),) = content.boxes_of(at, at + 3)
+    ((page_number, (left, top, _, bottom)),) = content.boxes_of(at, at + 3)
     assert page_number == 1
     assert left == pytest.approx(204, abs=1)
     assert 792 - 660 < top < bottom < 792 - 640
