@@ -5,7 +5,7 @@ boxes are (left, top, right, bottom) in points from the page's top left corner.
 """
 
 import struct
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from hashlib import blake2b
 from typing import Literal
@@ -138,12 +138,14 @@ class Content(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
             if not element.offsets:
                 found += [(element.page, box) for box in element.boxes]
                 continue
-            for place, (offset, box) in enumerate(zip(element.offsets, element.boxes, strict=True)):
-                after = bisect_right(element.offsets, offset, lo=place)
-                rest = element.offsets[after : after + 1]
-                begin = element.start + offset
-                if begin < end and (element.start + rest[0] if rest else element.end) > start:
-                    found.append((self.page_of(begin), box))
+            offsets = element.offsets
+            # The piece in which `start` is, of which there may be several boxes.
+            before = bisect_right(offsets, max(start - element.start, 0)) - 1
+            place = bisect_left(offsets, offsets[max(before, 0)])
+            while place < len(offsets) and element.start + offsets[place] < end:
+                page = self.page_of(element.start + offsets[place])
+                found.append((page, element.boxes[place]))
+                place += 1
         return found
 
 

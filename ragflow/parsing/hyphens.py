@@ -5,8 +5,9 @@ from collections.abc import Iterable, Sequence
 
 from ragflow.parsing.pdf_lines import Line
 
-_COMPOUND = re.compile(r"[^\W\d_]+-[^\W\d_]+")
-_LAST = re.compile(r"[^\W\d_]+$")
+#: Both begin where a word does, so that a line of nothing but letters is looked at once.
+_COMPOUND = re.compile(r"(?<![^\W\d_])[^\W\d_]+-[^\W\d_]+")
+_LAST = re.compile(r"(?<![^\W\d_])[^\W\d_]+$")
 _FIRST = re.compile(r"[^\W\d_]+")
 _HYPHENS = "-\u00ad\u2010"
 #: Before these a hyphen stands for the rest of a word that comes later: "pre- and post-war".

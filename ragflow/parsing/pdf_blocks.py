@@ -23,6 +23,8 @@ _OTHER_SIZE = 0.15
 _SET_IN = 0.8
 _SET_IN_AT_MOST = 4.0
 _SHORT = 0.75
+#: As broad as the paragraph is what so many of its last lines are.
+_NEAR_LINES = 40
 #: A line ends where its column does if less of the column's breadth is left free.
 _FULL = 0.04
 
@@ -154,8 +156,9 @@ def _ends_short(group: Sequence[Line]) -> bool:
     above = group[-1]
     if len(group) < 2 or not above.text.endswith(_SENTENCE_END):
         return False
-    left = min(line.box[0] for line in group)
-    right = max(line.box[2] for line in group)
+    near = group[-_NEAR_LINES:]
+    left = min(line.box[0] for line in near)
+    right = max(line.box[2] for line in near)
     return above.box[2] - left < _SHORT * (right - left)
 
 

@@ -10,7 +10,7 @@ import pypdfium2.raw as pdfium
 from ragflow.parsing.pdf_lines import Frame
 
 #: A page with more drawn on it is a drawing; so is a path with more to it.
-_MOST_OBJECTS = 20_000
+_MOST_OBJECTS = 5_000
 _MOST_POINTS = 4_000
 _MOST_RULES = 600
 #: In points: a rule is at least so long, and what is off by less is in one place.

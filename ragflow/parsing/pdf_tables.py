@@ -1,8 +1,8 @@
 """Which words of a PDF page stand in a table that rules draw, and in which cell?"""
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Collection, Iterator, Sequence
+from itertools import islice, pairwise
 
 from ragflow.parsing.boxes import around
 from ragflow.parsing.hyphens import Hyphens
@@ -17,8 +17,11 @@ _NEAR = 3.0
 _WHOLE = 0.9
 #: A grid in which fewer of the places hold words is a drawing, and so is one with more places.
 _FULLEST = 0.4
+#: Rules that are less far apart are one.
+_DOUBLE = 8.0
 #: A table with more than this part of its cells scattered is one, too.
 _SCATTERED = 0.25
+_MOST_TABLES = 20
 _MOST_CELLS = 20_000
 
 
@@ -26,7 +29,7 @@ def with_tables(lines: Sequence[Line], rules: Rules, hyphens: Hyphens) -> list[L
     """Return the parts of a page's lines with each table in the place of the first in it."""
     if len(rules.across) < 2 or len(rules.down) < 2:
         return list(lines)
-    grids = list(_grids(rules))
+    grids = list(islice(_grids(rules), _MOST_TABLES))
     inside: dict[int, list[Line]] = {}
     where = []
     for line in lines:
@@ -134,26 +137,30 @@ def _table(
         x = min((left + right) / 2, left + 2 * _NEAR)
         row = _between(ys, (top + bottom) / 2)
         places.setdefault((row, _between(xs, x)), []).append(line)
-    rows = sorted({row for row, _ in places})
-    columns = sorted({column for _, column in places})
-    if len(rows) < 2 or len(columns) < 2 or len(places) < _FULLEST * len(rows) * len(columns):
-        return None
-    told = sum(
-        any(map(str.isalnum, "".join(line.text for line in each))) for each in places.values()
-    )
-    if told * 2 <= len(places) or sum(map(_is_scattered, places.values())) > _SCATTERED * len(
-        places
-    ):
+    # Two rules side by side have no row or column between them, but a column may be empty.
+    taken = {column for _, column in places}
+    wide = (place for place in range(len(xs) - 1) if xs[place + 1] - xs[place] > _DOUBLE)
+    columns = {column: place for place, column in enumerate(sorted(taken.union(wide)))}
+    rows = {row: place for place, row in enumerate(sorted({row for row, _ in places}))}
+    if min(len(rows), len(taken)) < 2 or not _is_filled(places.values(), len(rows) * len(taken)):
         return None
     grid = [[""] * len(columns) for _ in rows]
     parts = []
     for (row, column), within in sorted(places.items()):
         whole = list(whole_lines(sorted(within, key=lambda line: (round(line.baseline), line.box))))
-        grid[rows.index(row)][columns.index(column)] = hyphens.joined(whole, " ")
-        parts += [(rows.index(row), columns.index(column), each.box) for each in whole]
+        grid[rows[row]][columns[column]] = hyphens.joined(whole, " ")
+        parts += [(rows[row], columns[column], each.box) for each in whole]
     table = Table(squared(grid), tuple(round(x, 1) for x in xs), tuple(parts))
     box = around(line.box for line in lines)
     return Line("", box, box[3], box[3] - box[1], table=table)
+
+
+def _is_filled(cells: Collection[Sequence[Line]], places: int) -> bool:
+    """Say whether cells with words are what a table has in so many places, not a drawing."""
+    told = sum(any(any(map(str.isalnum, line.text)) for line in cell) for cell in cells)
+    scattered = sum(map(_is_scattered, cells))
+    count = len(cells)
+    return count >= _FULLEST * places and told * 2 > count and scattered <= _SCATTERED * count
 
 
 def _is_scattered(lines: Sequence[Line]) -> bool:

@@ -9,6 +9,7 @@ a second of pypdfium2's plain extraction and at least twice those of pypdf's. OC
 
 import argparse
 import io
+import logging
 import statistics
 import sys
 import time
@@ -78,6 +79,7 @@ def measure(files: Sequence[bytes], rounds: int) -> dict[str, tuple[float, int]]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print; return 1 where a ratio is missed."""
+    logging.getLogger("pypdf").setLevel(logging.ERROR)
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", nargs="*", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
