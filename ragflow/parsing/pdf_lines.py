@@ -18,7 +18,7 @@ _LINE_ENDS = frozenset({0x0A, 0x0D}) | _DIVISIONS
 _BLANKS = frozenset({0x09, 0x20, 0xA0})
 
 #: A bullet out of a font of symbols, whose characters have no meaning but their shape.
-_BULLET_GLYPH = re.compile("^[\x80-\x9f\uf000-\uf0ff]\\s+(?=\\S)")
+_BULLET_GLYPH = re.compile("^[\x80-\x9f\uf000-\uf0ff] (?=\\S)")
 
 #: What stands on one line, in parts of the line's height: baselines closer than the first
 #: number; raised or lowered print, whose baseline is off by up to the second and which begins
@@ -130,14 +130,20 @@ def whole_lines(parts: Iterable[Line]) -> Iterator[Line]:
             shape = larger._replace(box=around((shape.box, part.box)), is_divided=part.is_divided)
         else:
             if shape is not None:
-                yield shape._replace(text="".join(texts), parts=tuple(places))
+                yield _whole(shape, texts, places)
             shape, texts, places, length, blank = part, [], [], 0, ""
         length += len(blank)
         places.append((length, part.box))
         texts += (blank, text)
         length += len(text)
     if shape is not None:
-        yield shape._replace(text="".join(texts), parts=tuple(places))
+        yield _whole(shape, texts, places)
+
+
+def _whole(shape: Line, texts: Sequence[str], places: Sequence[tuple[int, Box]]) -> Line:
+    # Both bullets are as long, so all places stay.
+    text = _BULLET_GLYPH.sub("• ", "".join(texts))
+    return shape._replace(text=text, parts=tuple(places))
 
 
 def _run(
@@ -170,7 +176,7 @@ def _part(glyphs: Glyphs, start: int, end: int, *, is_divided: bool) -> Iterator
     seen = [place for place in range(start, end) if glyphs.codes[place] not in _BLANKS]
     witnesses = (seen[0], seen[len(seen) // 2], seen[-1])
     yield Line(
-        _BULLET_GLYPH.sub("• ", text),
+        text,
         box,
         median(map(glyphs.baseline, witnesses)),
         median(map(glyphs.height, witnesses)),

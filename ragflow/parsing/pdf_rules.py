@@ -44,19 +44,9 @@ def rules_on(page: Any, frame: Frame) -> Rules:
     A rectangle is four of them, one that is thin is one. What is drawn in a form of its own is
     passed over.
     """
-    count = pdfium.FPDFPage_CountObjects(page)
-    if count > _MOST_OBJECTS:
-        return Rules()
     across: list[Rule] = []
     down: list[Rule] = []
-    left = _MOST_POINTS
-    for index in range(count):
-        path = pdfium.FPDFPage_GetObject(page, index)
-        if pdfium.FPDFPageObj_GetType(path) != pdfium.FPDF_PAGEOBJ_PATH:
-            continue
-        left -= pdfium.FPDFPath_CountSegments(path)
-        if left < 0:
-            return Rules()
+    for path in _paths(page):
         for (x0, y0), (x1, y1) in _straight(path):
             start, top, end, bottom = frame.placed(
                 min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
@@ -67,6 +57,23 @@ def rules_on(page: Any, frame: Frame) -> Rules:
                 down.append(Rule((start + end) / 2, top, bottom))
     rules = Rules(tuple(_joined(across)), tuple(_joined(down)))
     return rules if len(rules.across) + len(rules.down) <= _MOST_RULES else Rules()
+
+
+def _paths(page: Any) -> list[Any]:
+    """Return what is drawn on a page, nothing of a page that is a drawing."""
+    count = pdfium.FPDFPage_CountObjects(page)
+    if count > _MOST_OBJECTS:
+        return []
+    paths = []
+    left = _MOST_POINTS
+    for index in range(count):
+        path = pdfium.FPDFPage_GetObject(page, index)
+        if pdfium.FPDFPageObj_GetType(path) == pdfium.FPDF_PAGEOBJ_PATH:
+            left -= pdfium.FPDFPath_CountSegments(path)
+            if left < 0:
+                return []
+            paths.append(path)
+    return paths
 
 
 def _straight(path: Any) -> Iterable[tuple[tuple[float, float], tuple[float, float]]]:

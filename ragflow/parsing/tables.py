@@ -27,7 +27,7 @@ def as_rows(cells: Cells) -> str:
 
 def offsets(cells: Cells, *, heads: bool) -> list[list[int]]:
     """Return where each cell begins in the Markdown of the table, with heads or without."""
-    found = []
+    found: list[list[int]] = []
     length = 0
     for number, row in enumerate(cells):
         found.append([])

@@ -1,6 +1,7 @@
 import pytest
 
 from ragflow.documents import Content
+from ragflow.parsing.pdf_lines import Line, whole_lines
 from tests.unit.parsing.samples import pdf, prose, read, ruled, texts
 
 PDF = "application/pdf"
@@ -71,6 +72,14 @@ def test_words_divided_at_the_end_of_a_line_are_made_whole():
         "This long paragraph has a word that is hyphenated, and a well-known one that is"
         " well-known, and Jean-Pierre knows pre- and postwar times from 1918- 1945 in it."
     )
+
+
+def test_a_bullet_of_a_symbol_font_is_one_wherever_its_words_begin():
+    bullet = Line("\x84", (72, 100, 78, 110), 108, 10)
+    words = Line("Words  of it", (90, 100, 150, 110), 108, 10)
+    (line,) = whole_lines([bullet, words])
+    assert line.text == "• Words of it"
+    assert line.parts == ((0, bullet.box), (2, words.box))
 
 
 WORDS = ["Nothing", "Something", "This", "That", "More", "All"]
