@@ -80,13 +80,34 @@ def _banded(lines: Sequence[Line], gap: _Gap) -> list[tuple[tuple[int, int] | No
     for band, group in groupby(sorted(bands), key=lambda key: key[0]):
         keys = list(group)
         if len(keys) == 2 and min(len(bands[key]) for key in keys) >= _FEWEST:
-            found += [((band, key[1]), line) for key in keys for line in bands[key]]
+            left, right = (bands[key] for key in keys)
+            below = _below(left, right) or _below(right, left)
+            aside = set(map(id, below))
+            found += [
+                ((band, key[1]), line)
+                for key in keys
+                for line in bands[key]
+                if id(line) not in aside
+            ]
+            found += [(None, line) for line in below]
         else:
             members = [line for key in keys for line in bands[key]]
             if len(keys) == 2:
                 members.sort(key=lambda line: (round(line.baseline), line.box[0]))
             found += [(None, line) for line in members]
     return found
+
+
+def _below(one: Sequence[Line], other: Sequence[Line]) -> list[Line]:
+    """Return the lines of a column that stand, after a gap, below the level where both end."""
+    end = max(line.box[3] for line in other)
+    tail = [line for line in one if line.box[1] > end]
+    if not tail or len(tail) == len(one):
+        return []
+    height = median(line.height for line in one)
+    last = max(line.box[3] for line in one if line.box[1] <= end)
+    gap = min(line.box[1] for line in tail) - max(last, end)
+    return tail if gap > height and abs(last - end) < height else []
 
 
 def _side(line: Line, gap: _Gap) -> int:

@@ -151,7 +151,7 @@ def _table(
         grid[rows[row]][columns[column]] = hyphens.joined(whole, " ")
         parts += [(rows[row], columns[column], each.box) for each in whole]
     table = Table(squared(grid), tuple(round(x, 1) for x in xs), tuple(parts))
-    box = around(line.box for line in lines)
+    box = around([(xs[0], ys[0], xs[-1], ys[-1]), *(line.box for line in lines)])
     return Line("", box, box[3], box[3] - box[1], table=table)
 
 

@@ -230,3 +230,50 @@ def test_a_page_that_is_nothing_but_rules_costs_little():
     lines = "\n".join(f"{x} 0 m {x} 792 l S" for x in range(1, 612))
     content = read(pdf(prose("Words."), drawn={0: lines + lines.replace(" 792 l", " 700 l")}), PDF)
     assert texts(content) == ["Words."]
+
+
+def test_a_document_with_all_of_it_gives_its_elements_in_order():
+    heads = ("City", "People")
+    over = "An introduction that goes over both of the columns of this page and says what it is."
+    left = [*LEFT[:5], "because there is no more room for it on this si-"]
+    right = ["de, so it goes on at the top of the next.", *RIGHT[1:]]
+    beside = [
+        part
+        for index, (one, other) in enumerate(zip(left, right, strict=True))
+        for part in (
+            (72, 640 - 13 * index - 9 * (index > 3), 10, one),
+            (320, 640 - 13 * index - 9 * (index > 0), 10, other),
+        )
+    ]
+    first = [(72, 720, 16, "1 Cities"), *prose(over, top=680, size=10), *beside]
+    first += [(72, 400, 16, "2 Figures"), *rows_of(heads, ("Vienna", "1.9"), top=120)]
+    second = [*rows_of(("Linz", "0.2"), ("Wels", "0.1"), top=720), *prose("The end.", top=600)]
+    content = read(
+        pdf(
+            *with_heads(first, second),
+            outline=[("Cities", 0), ("Figures", 0)],
+            drawn={0: grid(2, 120), 1: grid(2, 720)},
+        ),
+        PDF,
+    )
+    cut = (
+        "Its second paragraph is cut by the column, because there is no more room for it on"
+        " this side, so it goes on at the top of the next."
+    )
+    assert elements(content) == [
+        ("header_footer", "11 The Long Book of Everything"),
+        ("title", "1 Cities"),
+        ("paragraph", over),
+        ("paragraph", " ".join(LEFT[:4])),
+        ("paragraph", cut),
+        ("paragraph", " ".join(RIGHT[1:])),
+        ("title", "2 Figures"),
+        ("header_footer", "- 11 -"),
+        (
+            "table",
+            "| City | People | | --- | --- | | Vienna | 1.9 | | Linz | 0.2 | | Wels | 0.1 |",
+        ),
+        ("header_footer", "12 The Long Book of Everything"),
+        ("paragraph", "The end."),
+        ("header_footer", "- 12 -"),
+    ]
