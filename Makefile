@@ -31,7 +31,7 @@ override FOLDER := $(value FOLDER)
 override QUESTION := $(value QUESTION)
 export FOLDER QUESTION
 
-.PHONY: help setup system-parts demo test check test-long crash simulate lint format types imports fast-tests bench-scifact bench-edits bench-embed bench-stream bench-ingest bench-noop bench-scheduler bench-state clean
+.PHONY: help setup system-parts demo test check test-long crash simulate lint format types imports fast-tests bench-scifact bench-edits bench-embed bench-stream bench-ingest bench-noop bench-pdf bench-scheduler bench-state clean
 
 help:
 	@echo 'make demo           set up, index a folder and ask it a question (FOLDER=… QUESTION=…)'
@@ -49,6 +49,7 @@ help:
 	@echo 'make bench-stream   memory while a million short texts are embedded'
 	@echo 'make bench-ingest   from files to an index, beside embedding alone and four other pipelines'
 	@echo 'make bench-noop     what a refresh costs that finds nothing to do, beside CocoIndex'
+	@echo 'make bench-pdf      pages a second with elements and boxes, beside pypdfium2 and pypdf'
 	@echo 'make bench-scheduler  what an item and a step cost, beside another durable scheduler'
 	@echo 'make bench-state    what a home remembers of 100,000 chunks, beside vectors and text'
 	@echo 'make clean          remove what tests, tools and the demo left; keeps $(VENV)'
@@ -85,6 +86,10 @@ bench-scifact: setup
 bench-state: setup
 	$(STEP) 'state on disk of 100,000 chunks'
 	@PYTHONPATH=. $(BIN)/python tests/benchmarks/state_size.py
+
+bench-pdf: setup
+	$(STEP) 'reading PDFs beside plain extraction by pypdfium2 and pypdf'
+	@PYTHONPATH=. $(BIN)/python tests/benchmarks/pdf_reading.py
 
 # The reference lives in an environment of its own: it brings other versions of what we use.
 REFERENCE := .venv-reference

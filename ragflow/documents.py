@@ -5,6 +5,7 @@ boxes are (left, top, right, bottom) in points from the page's top left corner.
 """
 
 import struct
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from hashlib import blake2b
 from typing import Literal
@@ -84,8 +85,11 @@ class Element(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     level: int = 0
     #: Page it begins on, from 1; None where the format has no pages.
     page: int | None = None
-    #: Where it stands on its page or pages.
+    #: Where it stands on its page or pages: a box around each printed line, where that is known.
     boxes: tuple[Box, ...] = ()
+    #: Where what each box is around begins, counted from `start`; empty where each is around all
+    #: of it. A box is on the page that its words stand on.
+    offsets: tuple[int, ...] = ()
     #: BCP 47 tag, where known.
     language: str | None = None
     #: How the text was obtained.
@@ -124,11 +128,31 @@ class Content(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     def page_of(self, position: int) -> int | None:
         """Return the page that character `position` stands on, or None without pages."""
-        found = None
-        for page in self.pages:
-            if page.start > position:
+        place = bisect_right(self.pages, position, key=lambda page: page.start)
+        return self.pages[place - 1].number if place else None
+
+    def boxes_of(self, start: int, end: int) -> list[tuple[int | None, Box]]:
+        """Return where ``text[start:end]`` stands: the page, from 1, and the box of each piece.
+
+        The pieces are printed lines where those are known, else whole elements, in the order
+        of the text.
+        """
+        found: list[tuple[int | None, Box]] = []
+        first = bisect_right(self.elements, start, key=lambda element: element.end)
+        for element in self.elements[first:]:
+            if element.start >= end:
                 break
-            found = page.number
+            if not element.offsets:
+                found += [(element.page, box) for box in element.boxes]
+                continue
+            offsets = element.offsets
+            # The piece in which `start` is, of which there may be several boxes.
+            before = bisect_right(offsets, max(start - element.start, 0)) - 1
+            place = bisect_left(offsets, offsets[max(before, 0)])
+            while place < len(offsets) and element.start + offsets[place] < end:
+                page = self.page_of(element.start + offsets[place])
+                found.append((page, element.boxes[place]))
+                place += 1
         return found
 
 

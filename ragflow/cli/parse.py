@@ -23,19 +23,30 @@ def parse_file(
         str, typer.Option(help="Languages for OCR, as Tesseract names them, joined by +.")
     ] = "eng",
     ocr: Annotated[bool, typer.Option(help="Recognize pages without text.")] = True,
+    passwords: Annotated[
+        str,
+        typer.Option(
+            metavar="env:NAME|file:PATH",
+            help="Where passwords for encrypted files are kept, one a line.",
+        ),
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Show what would be indexed of a file, and what documents it holds."""
+    from ragflow.core.secret_reference import Secret
     from ragflow.documents import Document
-    from ragflow.interfaces.ingestion import ParseOptions
+    from ragflow.interfaces.ingestion import ParseOptions, Passwords
     from ragflow.parsing.media_types import HEAD, media_type, read_as
     from ragflow.parsing.reading import parse
+    from ragflow.secrets import resolve
     from ragflow.views.parsed import parsed_text
 
     data = _read(str(file))
     kind = read_as(media_type(data[:HEAD], file.name))
+    keyring = Passwords.of(resolve(Secret(passwords))) if passwords else Passwords()
     with results() as out:
-        content = parse(Document.of(data, kind), ParseOptions(languages=languages, ocr=ocr))
+        options = ParseOptions(languages=languages, ocr=ocr, passwords=keyring)
+        content = parse(Document.of(data, kind), options)
         parsed = _parsed(content, str(file), kind, _holds(data, kind))
         if as_json:
             out.json(parsed)
@@ -95,6 +106,7 @@ def _parsed(content: "Content", file: str, media_type: str, holds: list[dict[str
             "end": each.end,
             "page": each.page,
             "boxes": plain(each.boxes),
+            "box_pages": [page for page, _ in content.boxes_of(each.start, each.end)],
             "language": each.language,
             "obtained": each.obtained,
             "confidence": each.confidence,

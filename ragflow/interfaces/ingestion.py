@@ -11,6 +11,20 @@ from ragflow.documents import Content, Document, Vector
 EmbedKind = Literal["document", "query"]
 
 
+class Passwords(msgspec.Struct, frozen=True):
+    """Passwords that may open a document; what is printed of them is how many there are."""
+
+    values: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, text: str) -> "Passwords":
+        """Take one a line; empty lines are none."""
+        return cls(tuple(filter(None, text.splitlines())))
+
+    def __repr__(self) -> str:
+        return f"Passwords({len(self.values)})"
+
+
 class ParseOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What a caller of `extract` may ask of every parser."""
 
@@ -18,6 +32,8 @@ class ParseOptions(msgspec.Struct, frozen=True, kw_only=True):
     languages: str = "eng"
     #: Whether pages without text are recognized.
     ocr: bool = True
+    #: Tried one after the other on a document that is encrypted.
+    passwords: Passwords = Passwords()
 
 
 class Parser(Protocol):

@@ -25,6 +25,11 @@ class Block(msgspec.Struct, frozen=True, kw_only=True):
     #: White space between the block before and this one.
     gap: str = PARAGRAPH_GAP
     boxes: tuple[Box, ...] = ()
+    #: Where in `text` what each box is around begins; empty where each is around all of it.
+    offsets: tuple[int, ...] = ()
+    #: What stands between the block before and this one, which is the rest of it; None for a
+    #: block of its own.
+    joint: str | None = None
     language: str | None = None
     recognized: bool = False
     confidence: float | None = None
@@ -55,6 +60,7 @@ def compose(blocks: Iterable[Block]) -> Composition:
     writer = _Writer()
     for block in blocks:
         writer.write(block, page=None)
+    writer.end()
     return Composition(writer.text, tuple(writer.elements))
 
 
@@ -75,11 +81,10 @@ def compose_pages(sheets: Iterable[Sheet]) -> Composition:
     writer = _Writer()
     pages = []
     for sheet in sheets:
-        first = len(writer.elements)
-        for block in sheet.blocks:
-            writer.write(block, page=sheet.number)
-        start = writer.elements[first].start if first < len(writer.elements) else writer.length
+        starts = [writer.write(block, page=sheet.number) for block in sheet.blocks]
+        start = next((each for each in starts if each is not None), writer.length)
         pages.append(Page(number=sheet.number, start=start, end=writer.length, size=sheet.size))
+    writer.end()
     return Composition(writer.text, tuple(writer.elements), tuple(pages))
 
 
@@ -88,23 +93,33 @@ class _Writer:
         self.elements: list[Element] = []
         self.length = 0
         self._parts: list[str] = []
+        #: The blocks of the last element.
+        self._last: list[tuple[Block, int]] = []
 
     @property
     def text(self) -> str:
         return "".join(self._parts)
 
-    def write(self, block: Block, *, page: int | None) -> None:
+    def write(self, block: Block, *, page: int | None) -> int | None:
+        """Return where the block begins, None for one without words."""
         text = cleaned(block.text)
         # The indentation of code is part of it; other margins are not.
         text = text.rstrip().lstrip("\n") if block.kind == "code" else text.strip()
         if not text.strip():
-            return
-        gap = block.gap if self._parts else ""
-        start = self.length + len(gap)
+            return None
+        goes_on = block.joint is not None and bool(self.elements)
+        if not goes_on:
+            self.end()
+        gap = (block.joint or "") if goes_on else block.gap
+        start = self.length + len(gap if self._parts else "")
         if start + len(text) > MOST_TEXT:
             raise too_much_text()
-        self._parts += (gap, text)
+        self._parts += (gap if self._parts else "", text)
         self.length = start + len(text)
+        if goes_on:
+            self._last.append((block, start))
+            return start
+        self._last = [(block, start)]
         self.elements.append(
             Element(
                 kind=block.kind,
@@ -113,9 +128,28 @@ class _Writer:
                 level=block.level,
                 page=page,
                 boxes=block.boxes,
+                offsets=block.offsets,
                 language=block.language,
                 obtained="ocr" if block.recognized else "text",
                 confidence=block.confidence,
                 cells=block.cells,
             )
         )
+        return start
+
+    def end(self) -> None:
+        """Make one of an element and what went on from it: once for all, since it may be long."""
+        if len(self._last) > 1:
+            first = self.elements[-1]
+            self.elements[-1] = msgspec.structs.replace(
+                first,
+                end=self.length,
+                boxes=tuple(box for block, _ in self._last for box in block.boxes),
+                offsets=tuple(
+                    start - first.start + offset
+                    for block, start in self._last
+                    for offset in block.offsets or (0,) * len(block.boxes)
+                ),
+                cells=tuple(row for block, _ in self._last for row in block.cells),
+            )
+        self._last = []

@@ -10,16 +10,16 @@ from ragflow.errors import ParseError, SkipDocument
 from ragflow.interfaces.ingestion import ParseOptions
 from ragflow.parsing.blocks import Block, Sheet, compose_pages
 from ragflow.parsing.ocr import recognize
-from ragflow.parsing.pdf_blocks import Headings, blocks_of, key
+from ragflow.parsing.page_text_quality import has_meaning, is_better, is_doubtful
+from ragflow.parsing.pdf_blocks import key
 from ragflow.parsing.pdf_file import MOST_PAGES, PageFacts, PdfFile, needs_too_much, opened
+from ragflow.parsing.pdf_layout import laid_out
 from ragflow.parsing.reasons import Reason, skipped, unreadable
 from ragflow.parsing.tesseract import Tesseract
 
 #: A page with fewer letters that is mostly picture is a scan with a stamp on it.
 _FEW_LETTERS = 40
 _MOSTLY_PICTURE = 0.5
-#: Text of which more than this part has no meaning is none.
-_MOSTLY_MEANINGLESS = 0.3
 
 _UNREADABLE_PAGE = PageFacts((0.0, 0.0), (), is_drawn_on=False, covered=0.0, picture_bytes=0)
 
@@ -35,7 +35,7 @@ class PdfParser:
 
     def parse(self, document: Document, options: ParseOptions) -> Content:
         """Return the text of all pages, a paragraph an element."""
-        with opened(document.read()) as file:
+        with opened(document.read(), options.passwords.values) as file:
             reading = _Reading(file)
             reading.recognize_scans(options)
             composition = compose_pages(list(reading.sheets()))
@@ -67,7 +67,11 @@ class _Reading:
         self._unread = [index for index, page in enumerate(facts) if page is None]
         self._note(self._unread, "Not read, because the file is damaged there")
         self._pages = [_meaningful(page or _UNREADABLE_PAGE) for page in facts]
-        self._scans = [index for index, page in enumerate(self._pages) if _is_picture(page)]
+        self._scans = [
+            index
+            for index, page in enumerate(self._pages)
+            if _is_picture(page) or is_doubtful(page.lines)
+        ]
 
     def recognize_scans(self, options: ParseOptions) -> None:
         """Recognize the pages that are pictures; raise `SkipDocument` if that is all there is."""
@@ -80,8 +84,7 @@ class _Reading:
                 )
             tesseract = Tesseract(options.languages)
         except SkipDocument as reason:
-            scans = set(self._scans)
-            if not any(page.lines for index, page in enumerate(self._pages) if index not in scans):
+            if not any(page.lines for page in self._pages if not _is_picture(page)):
                 raise
             self._note(self._scans, f"Not recognized, because {reason}")
             return
@@ -106,13 +109,13 @@ class _Reading:
 
     def sheets(self) -> Iterator[Sheet]:
         """Yield each page with its blocks: what was recognized, else the text that is there."""
-        lines = [page.lines for page in self._pages]
-        headings = Headings(lines, _titles(self._file))
+        blocks = laid_out(self._pages, _titles(self._file))
         for index, page in enumerate(self._pages):
+            recognized = self._recognized.get(index, ())
             yield Sheet(
                 number=index + 1,
                 size=page.size if index not in self._unread else None,
-                blocks=self._recognized.get(index) or blocks_of(index, page.lines, headings),
+                blocks=recognized if is_better(recognized, page.lines) else blocks[index],
             )
 
     def nothing_read(self) -> Exception:
@@ -130,11 +133,7 @@ class _Reading:
 
 def _meaningful(page: PageFacts) -> PageFacts:
     """Return the page, without its text if that only makes sense to a printer."""
-    characters = "".join(line.text for line in page.lines)
-    meaningless = sum(map(_is_meaningless, characters))
-    if meaningless > _MOSTLY_MEANINGLESS * len(characters):
-        return page._replace(lines=())
-    return page
+    return page if has_meaning(page.lines) else page._replace(lines=())
 
 
 def _is_picture(page: PageFacts) -> bool:
@@ -142,15 +141,6 @@ def _is_picture(page: PageFacts) -> bool:
     if letters == 0:
         return page.is_drawn_on
     return letters < _FEW_LETTERS and page.covered >= _MOSTLY_PICTURE
-
-
-def _is_meaningless(character: str) -> bool:
-    return (
-        character < " "
-        or "\x7f" <= character < "\xa0"
-        or "\ue000" <= character <= "\uf8ff"
-        or character == "\ufffd"
-    )
 
 
 def _titles(file: PdfFile) -> Mapping[int, Mapping[str, int]]:

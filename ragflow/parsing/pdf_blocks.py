@@ -3,12 +3,17 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from statistics import median
 
-from ragflow.parsing.blocks import Block
-from ragflow.parsing.boxes import around, rounded
-from ragflow.parsing.pdf_lines import Line
+from ragflow.documents import Box, ElementKind
+from ragflow.parsing.blocks import PARAGRAPH_GAP, Block
+from ragflow.parsing.boxes import rounded
+from ragflow.parsing.hyphens import Hyphens, shown
+from ragflow.parsing.pdf_lines import Line, Table
+from ragflow.parsing.pdf_tables import goes_on as continues
+from ragflow.parsing.tables import as_markdown, as_rows
+from ragflow.parsing.tables import offsets as offsets_of
 
 #: In parts of the print's height, or of the page's usual distance between lines: a line further
 #: below the one before begins a paragraph, as does print of another size, a line that is set in,
@@ -18,6 +23,10 @@ _OTHER_SIZE = 0.15
 _SET_IN = 0.8
 _SET_IN_AT_MOST = 4.0
 _SHORT = 0.75
+#: As broad as the paragraph is what so many of its last lines are.
+_NEAR_LINES = 40
+#: A line ends where its column does if less of the column's breadth is left free.
+_FULL = 0.04
 
 #: Print so much larger than most of a document is a heading, if it is as short as one.
 _LARGER = 1.2
@@ -28,6 +37,7 @@ _STEP = 0.5
 _DEEPEST = 6
 
 _BULLET = re.compile(r"[•▪◦‣●○■□∙⁃–—-]\s+\S")
+_CAPTION = re.compile(r"(?:fig|tab|abb|figure|table|tabelle|abbildung)\b\.?\s*\d", re.IGNORECASE)
 _SENTENCE_END = (".", "!", "?", ":", ";", "。", "！", "？")
 _NUMBERING = re.compile(
     r"^\s*(?:(?:chapter|section|part|kapitel|abschnitt|teil)\s+)?"
@@ -85,12 +95,8 @@ def key(title: str) -> str:
     return "".join(filter(str.isalnum, _NUMBERING.sub("", title).casefold()))
 
 
-def blocks_of(page: int, lines: Sequence[Line], headings: Headings) -> tuple[Block, ...]:
-    """Return the paragraphs and headings of a page."""
-    return tuple(_block(page, group, headings) for group in _groups(page, lines, headings))
-
-
-def _groups(page: int, lines: Sequence[Line], headings: Headings) -> Iterator[list[Line]]:
+def groups_of(page: int, lines: Sequence[Line], headings: Headings) -> Iterator[list[Line]]:
+    """Yield the lines of each paragraph, heading, list item and table of a page's column."""
     distance = _usual_distance(lines)
     group: list[Line] = []
     for place, line in enumerate(lines):
@@ -119,6 +125,8 @@ def _usual_distance(lines: Sequence[Line]) -> float:
 def _begins(group: Sequence[Line], line: Line, following: Line | None, distance: float) -> bool:
     above = group[-1]
     height = max(line.height, above.height)
+    if above.table or line.table:
+        return True
     if above.is_divided:
         return False
     if _BULLET.match(line.text):
@@ -148,22 +156,101 @@ def _ends_short(group: Sequence[Line]) -> bool:
     above = group[-1]
     if len(group) < 2 or not above.text.endswith(_SENTENCE_END):
         return False
-    left = min(line.box[0] for line in group)
-    right = max(line.box[2] for line in group)
+    near = group[-_NEAR_LINES:]
+    left = min(line.box[0] for line in near)
+    right = max(line.box[2] for line in near)
     return above.box[2] - left < _SHORT * (right - left)
 
 
-def _block(page: int, lines: Sequence[Line], headings: Headings) -> Block:
-    text = lines[0].text
-    for above, line in pairwise(lines):
-        text += line.text if above.is_divided else "\n" + line.text
-    boxes = (rounded(around(line.box for line in lines)),)
-    level = headings.level(page, lines)
+def goes_over(above: Sequence[Line], below: Sequence[Line], right: float, *, titles: bool) -> bool:
+    """Say whether a paragraph goes on at the top of the next column, or of the next page.
+
+    `right` is where the lines of the column end; `titles` says that either is a heading.
+    """
+    last, first = above[-1], below[0]
+    if last.table or first.table:
+        return bool(last.table and first.table and continues(last.table, first.table))
+    height = max(last.height, first.height)
+    if titles or abs(last.height - first.height) > _OTHER_SIZE * height:
+        return False
+    if last.is_divided:
+        return True
+    if _BULLET.match(first.text) or _CAPTION.match(first.text):
+        return False
+    if last.text.rstrip("\"'”“’»«)]").endswith(_SENTENCE_END):
+        return False
+    if first.text[:1].islower():
+        return True
+    is_set_in = len(below) > 1 and first.box[0] - below[1].box[0] > _SET_IN * first.height
+    is_full = len(above) > 1 and right - last.box[2] < _FULL * (right - last.box[0])
+    return is_full and first.text[:1].isalpha() and not is_set_in
+
+
+def block_of(
+    lines: Sequence[Line],
+    hyphens: Hyphens,
+    *,
+    level: int,
+    joint: str | None = None,
+    below: Line | None = None,
+) -> tuple[Block, str]:
+    """Return what the lines say as a block, and what stands between it and what goes on from it.
+
+    `level` is that of the heading that they are, `below` the line with which the block goes on.
+    """
+    if lines[0].table:
+        return _table(lines[0].table, joint), "\n"
+    between = " " if level else "\n"
+    text, glue = "", ""
+    boxes: list[Box] = []
+    offsets: list[int] = []
+    for line, following in zip_longest(lines, [*lines[1:], *([below] if below else [])]):
+        text += glue
+        offsets += [len(text) + offset for offset, _ in line.parts]
+        boxes += [rounded(box) for _, box in line.parts]
+        words, glue = hyphens.glue(line, following, between) if following else (shown(line), "")
+        text += words
+    kind: ElementKind = "paragraph"
+    gap = PARAGRAPH_GAP
     if level:
-        return Block(text=" ".join(text.split()), kind="title", level=level, boxes=boxes)
-    if _BULLET.match(text):
-        return Block(text=text, kind="list_item", level=1, gap="\n", boxes=boxes)
-    return Block(text=text, boxes=boxes)
+        kind = "title"
+    elif _BULLET.match(text):
+        kind, gap, level = "list_item", "\n", 1
+    block = Block(
+        text=text,
+        kind=kind,
+        level=level,
+        gap=gap,
+        boxes=tuple(boxes),
+        offsets=tuple(offsets),
+        joint=joint,
+    )
+    return block, glue
+
+
+def head_of(rows: Sequence[Line]) -> Block:
+    """Return a line above or below the text of a page as a block."""
+    text = ""
+    boxes: list[Box] = []
+    offsets: list[int] = []
+    for line in rows:
+        text += " " if text else ""
+        offsets += [len(text) + offset for offset, _ in line.parts]
+        boxes += [rounded(box) for _, box in line.parts]
+        text += shown(line)
+    return Block(text=text, kind="header_footer", boxes=tuple(boxes), offsets=tuple(offsets))
+
+
+def _table(table: Table, joint: str | None) -> Block:
+    places = offsets_of(table.cells, heads=joint is None)
+    return Block(
+        text=as_rows(table.cells) if joint is not None else as_markdown(table.cells),
+        kind="table",
+        cells=table.cells,
+        boxes=tuple(rounded(box) for _, _, box in table.parts),
+        offsets=tuple(places[row][column] for row, column, _ in table.parts),
+        joint=joint,
+    )
 
 
 def _step(height: float) -> float:

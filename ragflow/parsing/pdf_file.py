@@ -1,4 +1,4 @@
-"""What does the PDF library know about a file, a page, a line? All calls to it are in here."""
+"""What does the PDF library know about a file, a page, a line?"""
 
 import ctypes
 import io
@@ -14,8 +14,9 @@ from PIL import Image
 
 from ragflow.documents import Box
 from ragflow.parsing.boxes import around
-from ragflow.parsing.pdf_lines import Frame, Line, lines_of
-from ragflow.parsing.reasons import Reason, skipped
+from ragflow.parsing.pdf_lines import Frame, Line, parts_of
+from ragflow.parsing.pdf_rules import Rules, rules_on
+from ragflow.parsing.reasons import encrypted
 
 #: PDFium may be in use by one thread at a time, whatever documents the threads work on.
 _ONE_AT_A_TIME = threading.Lock()
@@ -48,12 +49,15 @@ class PageFacts(NamedTuple):
     """What stands on a page, and whether anything but text is drawn on it."""
 
     size: tuple[float, float]
+    #: The parts of its lines, in the order of the file.
     lines: tuple[Line, ...]
     is_drawn_on: bool
     #: How much of the page its pictures cover, from 0 to 1; looked at where there is little text.
     covered: float
     #: The memory its largest picture takes; looked at where there is little text.
     picture_bytes: int
+    #: The straight lines that are drawn on it.
+    rules: Rules = Rules()
 
 
 class PdfFile:
@@ -106,13 +110,13 @@ class PdfFile:
 
 
 @contextmanager
-def opened(data: bytes) -> Iterator[PdfFile]:
+def opened(data: bytes, passwords: Sequence[str] = ()) -> Iterator[PdfFile]:
     """Open a PDF for as long as the context lasts, rebuilt from its parts if it is damaged.
 
-    Raises `SkipDocument` for a file that needs a password, and an error of the library for one
-    that is beyond repair.
+    Of `passwords` the first that fits is used, where one is needed. Raises `SkipDocument` for a
+    file that none opens, and an error of the library for one that is beyond repair.
     """
-    file = _open(data)
+    file = _open(data, passwords)
     try:
         yield file
     finally:
@@ -124,23 +128,43 @@ def needs_too_much(facts: PageFacts) -> bool:
     return facts.picture_bytes > _MOST_PICTURE_BYTES
 
 
-def _open(data: bytes) -> PdfFile:
+def _open(data: bytes, passwords: Sequence[str]) -> PdfFile:
     try:
         return PdfFile(_load(data), was_repaired=False)
     except pypdfium2.PdfiumError as error:
         locked = error.err_code in (pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY)
         if locked or b"/Encrypt" in data:
-            raise skipped(
-                Reason.ENCRYPTED,
-                "the PDF is encrypted and cannot be opened without its password",
-                hint="save it without the password",
-            ) from error
+            unlocked = _unlocked(data, passwords)
+            if unlocked is None:
+                raise encrypted("the PDF", told=len(passwords)) from error
+            return PdfFile(unlocked, was_repaired=False)
     return PdfFile(_repaired(data), was_repaired=True)
 
 
-def _load(data: bytes) -> Any:
+def _load(data: bytes, password: str | None = None) -> Any:
     with _ONE_AT_A_TIME:
-        return pypdfium2.PdfDocument(data)
+        return pypdfium2.PdfDocument(data, password=password)
+
+
+def _unlocked(data: bytes, passwords: Sequence[str]) -> Any | None:
+    """Return the open file, None where no password fits."""
+    for password in passwords:
+        try:
+            return _load(data, password)
+        except pypdfium2.PdfiumError:
+            continue
+    # pypdf knows ways of spelling a password, and of encrypting, that PDFium does not.
+    from pypdf import PdfReader, PdfWriter
+
+    for password in ("", *passwords):
+        try:
+            reader = PdfReader(io.BytesIO(data), strict=False, password=password)
+            plain = io.BytesIO()
+            PdfWriter(clone_from=reader).write(plain)
+            return _load(plain.getvalue())
+        except Exception:  # noqa: BLE001, S112 - it raises anything on a file that stays locked
+            continue
+    return None
 
 
 def _repaired(data: bytes) -> Any:
@@ -183,13 +207,14 @@ def _language(file: Any) -> str | None:
 
 def _facts(page: Any) -> PageFacts:
     frame = Frame(page.get_bbox(), page.get_rotation())
+    rules = rules_on(page.raw, frame)
     with closing(page.get_textpage()) as text:
-        lines = tuple(lines_of(_PageGlyphs(text.raw, frame)))
+        lines = tuple(parts_of(_PageGlyphs(text.raw, frame), rules.cuts))
     is_drawn_on = pdfium.FPDFPage_CountObjects(page) > 0 or pdfium.FPDFPage_GetAnnotCount(page) > 0
     covered, needed = 0.0, 0
     if is_drawn_on and sum(len(line.text) for line in lines) < _LITTLE_TEXT:
         covered, needed = _pictures(page, frame)
-    return PageFacts(frame.size, lines, is_drawn_on, covered, needed)
+    return PageFacts(frame.size, lines, is_drawn_on, covered, needed, rules)
 
 
 def _pictures(page: Any, frame: Frame) -> tuple[float, int]:
@@ -229,6 +254,13 @@ class _PageGlyphs:
             if pdfium.FPDFText_GetRect(self._raw, index, left, top, right, bottom)
         ]
         return around(boxes) if boxes else None
+
+    def edges(self, index: int) -> tuple[float, float]:
+        left, top, right, bottom = self._edges
+        if not pdfium.FPDFText_GetCharBox(self._raw, index, left, right, bottom, top):
+            return 0.0, 0.0
+        placed = self._frame.placed(left.value, bottom.value, right.value, top.value)
+        return placed[0], placed[2]
 
     def height(self, index: int) -> float:
         loose = self._loose

@@ -1,12 +1,16 @@
 """Which characters of a PDF page make a line, and where does the line stand?"""
 
 import re
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from statistics import median
 from typing import NamedTuple, Protocol
 
 from ragflow.documents import Box
 from ragflow.parsing.boxes import around
+from ragflow.parsing.decoding import cleaned
+from ragflow.parsing.tables import Cells
 
 #: PDFium writes these for a hyphen that divides a word at the end of a line.
 _DIVISIONS = frozenset({0x02, 0xFFFE})
@@ -14,7 +18,7 @@ _LINE_ENDS = frozenset({0x0A, 0x0D}) | _DIVISIONS
 _BLANKS = frozenset({0x09, 0x20, 0xA0})
 
 #: A bullet out of a font of symbols, whose characters have no meaning but their shape.
-_BULLET_GLYPH = re.compile("^[\x80-\x9f\uf000-\uf0ff]\\s+(?=\\S)")
+_BULLET_GLYPH = re.compile("^[\x80-\x9f\uf000-\uf0ff] (?=\\S)")
 
 #: What stands on one line, in parts of the line's height: baselines closer than the first
 #: number; raised or lowered print, whose baseline is off by up to the second and which begins
@@ -23,6 +27,17 @@ _SAME_BASELINE = 0.2
 _RAISED = 0.6
 _ADJOINING = 0.5
 _BLANK = 0.12
+#: A blank that is broader than this may part two columns, so it parts two parts of a line.
+_BROAD = 0.9
+
+
+class Table(NamedTuple):
+    """A table that rules draw: its cells, the columns' edges, and where the words stand."""
+
+    cells: Cells
+    edges: tuple[float, ...]
+    #: Each printed part: row, column, and the box around its words.
+    parts: tuple[tuple[int, int, Box], ...]
 
 
 class Line(NamedTuple):
@@ -36,6 +51,10 @@ class Line(NamedTuple):
     height: float
     #: Whether its last word goes on in the next line.
     is_divided: bool = False
+    #: Where in the text each of its parts begins, and the box around it.
+    parts: tuple[tuple[int, Box], ...] = ()
+    #: A table stands among lines as if it were one.
+    table: Table | None = None
 
 
 class Glyphs(Protocol):
@@ -45,6 +64,9 @@ class Glyphs(Protocol):
 
     def box(self, start: int, end: int) -> Box | None:
         """Return the box around some characters, or None if they have no place."""
+
+    def edges(self, index: int) -> tuple[float, float]:
+        """Return where a character begins and ends, from left to right."""
 
     def height(self, index: int) -> float:
         """Return the height of the line that a character is made for."""
@@ -76,41 +98,85 @@ class Frame:
         return west, north, west + breadth, north + length
 
 
-def lines_of(glyphs: Glyphs) -> Iterator[Line]:
-    """Yield the lines of a page, in reading order, parts that stand side by side as one."""
-    whole: Line | None = None
-    for part in _parts(glyphs):
-        if whole is not None and _goes_on(whole, part):
-            whole = _with(whole, part)
-        else:
-            if whole is not None:
-                yield whole
-            whole = part
-    if whole is not None:
-        yield whole
+def parts_of(glyphs: Glyphs, cuts: Sequence[float] = ()) -> Iterator[Line]:
+    """Yield the parts of a page's lines, in the order of the file.
 
-
-def _parts(glyphs: Glyphs) -> Iterator[Line]:
+    A blank ends a part where it is as broad as the space between columns, or where one of
+    `cuts`, which are in order, goes through it.
+    """
     codes = glyphs.codes
     start = 0
     for place, code in enumerate((*codes, 0x0A)):
         if code in _LINE_ENDS:
-            line = _part(glyphs, start, place, is_divided=code in _DIVISIONS)
-            if line is not None:
-                yield line
+            yield from _run(glyphs, start, place, cuts, is_divided=code in _DIVISIONS)
             start = place + 1
 
 
-def _part(glyphs: Glyphs, start: int, end: int, *, is_divided: bool) -> Line | None:
-    seen = [place for place in range(start, end) if glyphs.codes[place] not in _BLANKS]
-    box = glyphs.box(start, end) if seen else None
+def whole_lines(parts: Iterable[Line]) -> Iterator[Line]:
+    """Yield the lines of parts that follow one another; those side by side are one."""
+    shape: Line | None = None
+    texts: list[str] = []
+    places: list[tuple[int, Box]] = []
+    length = 0
+    for part in parts:
+        text = " ".join(cleaned(part.text).split())
+        if part.table is None and not text:
+            continue
+        if shape is not None and _goes_on(shape, part):
+            blank = (
+                " " if part.box[0] - shape.box[2] > _BLANK * max(shape.height, part.height) else ""
+            )
+            larger = shape if shape.height >= part.height else part
+            shape = larger._replace(box=around((shape.box, part.box)), is_divided=part.is_divided)
+        else:
+            if shape is not None:
+                yield _whole(shape, texts, places)
+            shape, texts, places, length, blank = part, [], [], 0, ""
+        length += len(blank)
+        places.append((length, part.box))
+        texts += (blank, text)
+        length += len(text)
+    if shape is not None:
+        yield _whole(shape, texts, places)
+
+
+def _whole(shape: Line, texts: Sequence[str], places: Sequence[tuple[int, Box]]) -> Line:
+    # Both bullets are as long, so all places stay.
+    text = _BULLET_GLYPH.sub("• ", "".join(texts))
+    return shape._replace(text=text, parts=tuple(places))
+
+
+def _run(
+    glyphs: Glyphs, start: int, end: int, cuts: Sequence[float], *, is_divided: bool
+) -> Iterator[Line]:
+    codes = glyphs.codes
+    seen = [place for place in range(start, end) if codes[place] not in _BLANKS]
+    if not seen:
+        return
+    first, size = seen[0], 0.0
+    for here, following in pairwise(seen):
+        if following == here + 1:
+            continue
+        size = size or glyphs.height(seen[len(seen) // 2])
+        left, right = glyphs.edges(here)[1], glyphs.edges(following)[0]
+        if right - left > _BROAD * size or (
+            cuts and bisect_left(cuts, left) != bisect_left(cuts, right)
+        ):
+            yield from _part(glyphs, first, here + 1, is_divided=False)
+            first = following
+    yield from _part(glyphs, first, seen[-1] + 1, is_divided=is_divided)
+
+
+def _part(glyphs: Glyphs, start: int, end: int, *, is_divided: bool) -> Iterator[Line]:
+    box = glyphs.box(start, end)
     text = _characters(glyphs.codes[start:end]).strip()
     if box is None or not text:
-        return None
+        return
     # A bullet or a raised number may open or close the line; most of it is of one print.
+    seen = [place for place in range(start, end) if glyphs.codes[place] not in _BLANKS]
     witnesses = (seen[0], seen[len(seen) // 2], seen[-1])
-    return Line(
-        _BULLET_GLYPH.sub("• ", text),
+    yield Line(
+        text,
         box,
         median(map(glyphs.baseline, witnesses)),
         median(map(glyphs.height, witnesses)),
@@ -127,22 +193,12 @@ def _characters(codes: Sequence[int]) -> str:
 
 def _goes_on(line: Line, part: Line) -> bool:
     """Say whether `part` stands on the same line, further right."""
-    if line.is_divided or part.box[0] < line.box[2] - line.height * _ADJOINING:
+    if line.table or part.table or line.is_divided:
+        return False
+    if part.box[0] < line.box[2] - line.height * _ADJOINING:
         return False
     off = abs(part.baseline - line.baseline)
     if off <= _SAME_BASELINE * min(line.height, part.height):
         return True
     height = max(line.height, part.height)
     return off <= _RAISED * height and part.box[0] - line.box[2] <= _ADJOINING * height
-
-
-def _with(line: Line, part: Line) -> Line:
-    larger = line if line.height >= part.height else part
-    blank = " " if part.box[0] - line.box[2] > _BLANK * larger.height else ""
-    return Line(
-        line.text + blank + part.text,
-        around((line.box, part.box)),
-        larger.baseline,
-        larger.height,
-        part.is_divided,
-    )

@@ -29,6 +29,27 @@ def skipped(
     return SkipDocument(sentence, code=reason.value, requirement=requirement, hint=hint)
 
 
+def encrypted(what: str, *, told: int) -> SkipDocument:
+    """Return the error that says a document opens only with a password.
+
+    `told` is how many passwords were tried. Whether one of them is another by the next run
+    shows only by trying, so then it waits for that.
+    """
+    if not told:
+        return skipped(
+            Reason.ENCRYPTED,
+            f"{what} is encrypted and cannot be opened without its password",
+            hint="name where its password is kept, as in"
+            ' extract(documents, passwords=Secret("env:PASSWORDS")), or save it without one',
+        )
+    return skipped(
+        Reason.ENCRYPTED,
+        f"{what} is encrypted, and no password that was told opens it",
+        requirement="password:another",
+        hint="add its password, on a line of its own, to those that passwords= refers to",
+    )
+
+
 def unreadable(reason: Reason, sentence: str, *, hint: str | None = None) -> ParseError:
     """Return the error that says the bytes of a document could not be read."""
     return ParseError(sentence, code=reason.value, hint=hint)

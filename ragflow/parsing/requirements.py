@@ -12,8 +12,10 @@ def satisfied(requirement: str) -> bool:
     """Say whether a requirement that `SkipDocument` named is met on this machine.
 
     ``program:NAME`` is met when the program is found, ``tesseract:LANGUAGE`` when Tesseract
-    is and has the language, ``library:MODULE`` when the module can be imported. One of another
-    kind, which a task of the user's named, is met by nothing that can be known here.
+    is and has the language, ``library:MODULE`` when the module can be imported. Secrets are kept
+    nowhere, so nobody can say whether a password is another by now: ``password:another`` is
+    always met, and the document is tried again in every run. One of another kind, which a task of
+    the user's named, is met by nothing that can be known here.
     """
     kind, _, name = requirement.partition(":")
     if kind == "program" and name:
@@ -22,7 +24,7 @@ def satisfied(requirement: str) -> bool:
         return name in installed_languages()
     if kind == "library" and name.isidentifier():
         return is_installed(name)
-    return False
+    return requirement == "password:another"
 
 
 def is_installed(module: str) -> bool:

@@ -20,5 +20,29 @@ def as_markdown(cells: Cells) -> str:
     return "\n".join(lines)
 
 
+def as_rows(cells: Cells) -> str:
+    """Return rows of a table as Markdown, without heads: what can be put below others."""
+    return "\n".join(map(_line, cells))
+
+
+def offsets(cells: Cells, *, heads: bool) -> list[list[int]]:
+    """Return where each cell begins in the Markdown of the table, with heads or without."""
+    found: list[list[int]] = []
+    length = 0
+    for number, row in enumerate(cells):
+        found.append([])
+        for cell in row:
+            found[-1].append(length + len("| "))
+            length += len("| ") + len(_escaped(cell)) + len(" ")
+        length += len("|\n")
+        if heads and number == 0:
+            length += len(_line(("---",) * len(row))) + len("\n")
+    return found
+
+
 def _line(row: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
+    return "| " + " | ".join(map(_escaped, row)) + " |"
+
+
+def _escaped(cell: str) -> str:
+    return cell.replace("|", "\\|")

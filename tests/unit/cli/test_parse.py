@@ -6,7 +6,7 @@ from ragflow.parsing.reading import EXTRAS
 from tests.unit.cli.conftest import GRAIN
 from tests.unit.parsing.containers.made import encrypted, tarred, zipped
 from tests.unit.parsing.packed import WORD, paragraph, word
-from tests.unit.parsing.samples import file_of, needs_tesseract, pdf, picture, prose
+from tests.unit.parsing.samples import encrypted, file_of, needs_tesseract, pdf, picture, prose
 
 TEXT = "# Title\n\nSome words.\n\n| a | b |\n| --- | --- |\n| c | d |\n"
 
@@ -32,6 +32,30 @@ def test_pages_and_boxes_of_a_pdf_are_shown(project):
     assert [page["number"] for page in parsed["pages"]] == [1, 2]
     assert [each["page"] for each in parsed["elements"]] == [1, 2]
     assert all(len(box) == 4 for each in parsed["elements"] for box in each["boxes"])
+
+
+def test_a_paragraph_over_two_pages_has_a_box_on_each(project):
+    pages = (prose("It begins on a page and goes on", "until its end, which"), prose("is here."))
+    (project.folder / "a.pdf").write_bytes(pdf(*pages))
+    (element,) = project.ask("parse", "parse", "a.pdf")["elements"]
+    assert (element["page"], element["box_pages"]) == (1, [1, 1, 2])
+    shown = project.type("parse", "a.pdf").lines[-1].split()
+    assert [len(part.split(",")) for part in shown[4:6]] == [4, 4]
+
+
+def test_passwords_are_named_by_where_they_are_kept(project, monkeypatch):
+    locked = encrypted(pdf(prose("Words.")), password="let me in")
+    (project.folder / "a.pdf").write_bytes(locked)
+    assert "encrypted" in project.refused("parse", "a.pdf", code=1)[0]
+    (project.folder / "kept").write_text("let me out\n", "utf-8")
+    refused = project.refused("parse", "a.pdf", "--passwords", "file:kept", code=1)
+    assert "no password that was told opens it" in refused[0]
+    (project.folder / "kept").write_text("let me out\nlet me in\n", "utf-8")
+    (element,) = project.ask("parse", "parse", "a.pdf", "--passwords", "file:kept")["elements"]
+    assert element["text"] == "Words."
+    refused = project.refused("parse", "a.pdf", "--passwords", "let me in")
+    assert not any("let me in" in line for line in refused)
+    assert "env:NAME" in refused[0]
 
 
 @needs_tesseract

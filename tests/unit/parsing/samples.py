@@ -7,8 +7,9 @@ import shutil
 import subprocess
 import sys
 import tracemalloc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from PIL import Image, ImageDraw, ImageFont
@@ -80,8 +81,12 @@ def pdf(
     title: str = "",
     outline: Sequence[tuple[str, int]] = (),
     extra: str = "",
+    drawn: Mapping[int, str] = MappingProxyType({}),
 ) -> bytes:
-    """A PDF with these words on its pages; `outline` gives titles and pages from 0."""
+    """A PDF with these words on its pages; `outline` gives titles and pages from 0.
+
+    `drawn` is what else is drawn on a page, from 0.
+    """
     first_page, first_entry = 10, 1000
     objects = {1: f"<</Type/Catalog/Pages 2 0 R{extra}", 4: f"<</Title({title})>>"}
     objects[3] = "<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>"
@@ -92,6 +97,7 @@ def pdf(
         shown = "".join(
             f"BT /F {size} Tf {x} {y} Td ({words}) Tj ET\n" for x, y, size, words in prints
         )
+        shown = f"{drawn.get(index, '')}\n{shown}"
         objects[number] = (
             "<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Resources<</Font<</F 3 0 R>>>>"
             f"/Contents {number + 1} 0 R>>"
@@ -125,6 +131,12 @@ def _file(objects: dict[int, str]) -> bytes:
 def prose(*lines: str, x: float = 72, top: float = 720, size: float = 11) -> list[Print]:
     """Lines of a paragraph, one below the other."""
     return [(x, top - 13 * index, size, line) for index, line in enumerate(lines)]
+
+
+def ruled(xs: Sequence[float], ys: Sequence[float]) -> str:
+    """The rules of a table, as a page draws them."""
+    across = [f"{xs[0]} {y} m {xs[-1]} {y} l S" for y in ys]
+    return "\n".join([*across, *(f"{x} {ys[0]} m {x} {ys[-1]} l S" for x in xs)])
 
 
 def picture(*lines: str, size: tuple[int, int] = (1000, 260)) -> Image.Image:

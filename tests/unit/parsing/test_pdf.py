@@ -4,6 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from ragflow.errors import ParseError, SkipDocument
+from ragflow.interfaces.ingestion import ParseOptions, Passwords
+from ragflow.parsing.requirements import satisfied
 from tests.unit.parsing.samples import (
     encrypted,
     joined_pdfs,
@@ -115,7 +117,28 @@ def test_a_password_is_needed_where_there_is_one():
     with pytest.raises(SkipDocument) as skipped:
         read(encrypted(pdf(FIRST), password="secret"), PDF)
     assert skipped.value.code == "encrypted"
-    assert "password" in str(skipped.value)
+    assert skipped.value.requirement is None
+    assert "Secret(" in skipped.value.hint
+
+
+def test_of_several_passwords_the_one_that_fits_opens_a_file():
+    locked = encrypted(pdf(FIRST), password="the third")
+    told = Passwords(("one", "zwei", "the third"))
+    assert texts(read(locked, PDF, passwords=told)) == texts(read(pdf(FIRST), PDF))
+
+
+def test_passwords_that_do_not_fit_are_tried_again_by_the_next_run_and_told_nobody():
+    with pytest.raises(SkipDocument) as skipped:
+        read(encrypted(pdf(FIRST), password="x"), PDF, passwords=Passwords(("hush", "quiet")))
+    assert (skipped.value.code, skipped.value.requirement) == ("encrypted", "password:another")
+    assert satisfied("password:another")
+    assert not satisfied("password:")
+    assert "hush" not in f"{skipped.value} {skipped.value.hint}"
+    assert "hush" not in repr(ParseOptions(passwords=Passwords(("hush",))))
+
+
+def test_passwords_stand_on_lines():
+    assert Passwords.of("a b\r\n\n c\n").values == ("a b", " c")
 
 
 def test_a_file_encrypted_without_a_password_is_read():
@@ -194,6 +217,30 @@ def test_a_page_without_text_goes_to_ocr():
     assert (left, top) == pytest.approx((60 * 0.72, 60 * 0.72), abs=8)
     assert right < content.pages[1].size[0]
     assert bottom < content.pages[1].size[1]
+
+
+def test_a_text_layer_that_looks_wrong_is_kept_where_nothing_better_is_read():
+    content = read(pdf(prose(*["xkcd qrst bcdf ghjk lmnp wxz bcdg"] * 6)), PDF, ocr=False)
+    assert content.notes[0].startswith("Not recognized, because")
+    assert "xkcd qrst" in content.text
+
+
+@needs_tesseract
+def test_a_page_whose_text_layer_is_wrong_is_recognized():
+    words = [
+        "These are the words",
+        "that people see here,",
+        "and no other ones",
+        "are on the page.",
+    ]
+    seen = scan(picture(*words, size=(1000, 400)))
+    wrong = [
+        (40, 40 + 30 * index, 9, "wkhvh duh wkh zrugv wkdw shrsoh vhh khuh dqg qr rwkhu")
+        for index in range(4)
+    ]
+    content = read(overlaid(seen, pdf(wrong)), PDF)
+    assert "words\nthat people see" in content.text
+    assert {element.obtained for element in content.elements} == {"ocr"}
 
 
 @needs_tesseract
