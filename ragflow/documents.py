@@ -285,10 +285,7 @@ class _Edit:
         start, end = element.start, element.end
         if start >= self._start:
             start = self._start if is_owner else self._filled
-        if end > self._end or is_owner:
-            end = self.moved(end)
-        else:
-            end = self._start
+        end = self.moved(end) if end > self._end or is_owner else self._start
         if not text[start:end].strip():
             return None
         return msgspec.structs.replace(element, start=start, end=end, cells=())
