@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from ragflow.errors import ParameterError
+from ragflow.replacements import Edit, Replacement, source_span
 
 ElementKind = Literal[
     "title",
@@ -80,10 +81,11 @@ class Element(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     level: int = 0
     #: Page it begins on, from 1; None where the format has no pages.
     page: int | None = None
-    #: Where it stands on its page or pages.
+    #: Where it stands on its page or pages: a box around each printed line, where that is known.
     boxes: tuple[Box, ...] = ()
-    #: The page of each box, where they do not all stand on `page`; else empty.
-    box_pages: tuple[int, ...] = ()
+    #: Where what each box is around begins, counted from `start`; empty where each is around all
+    #: of it. A box is on the page that its words stand on.
+    offsets: tuple[int, ...] = ()
     #: BCP 47 tag, where known.
     language: str | None = None
     #: How the text was obtained.
@@ -102,16 +104,6 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     end: int
     #: Width and height in points, where known.
     size: tuple[float, float] | None = None
-
-
-class Replacement(msgspec.Struct, frozen=True, array_like=True):
-    """A stretch of a text that stands in the place of another one in the source's text."""
-
-    start: int
-    end: int
-    #: What it stands for, in the text that the source gave.
-    source_start: int
-    source_end: int
 
 
 class Content(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -134,18 +126,50 @@ class Content(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     def page_of(self, position: int) -> int | None:
         """Return the page that character `position` stands on, or None without pages."""
-        found = None
-        for page in self.pages:
-            if page.start > position:
+        place = bisect_right(self.pages, position, key=lambda page: page.start)
+        return self.pages[place - 1].number if place else None
+
+    def boxes_of(self, start: int, end: int) -> list[tuple[int | None, Box]]:
+        """Return where ``text[start:end]`` stands: the page, from 1, and the box of each piece.
+
+        The pieces are printed lines where those are known, else whole elements, in the order
+        of the text.
+        """
+        found: list[tuple[int | None, Box]] = []
+        first = bisect_right(self.elements, start, key=lambda element: element.end)
+        for element in self.elements[first:]:
+            if element.start >= end:
                 break
-            found = page.number
+            if not element.offsets:
+                found += [(element.page, box) for box in element.boxes]
+                continue
+            for place, (offset, box) in enumerate(zip(element.offsets, element.boxes, strict=True)):
+                after = bisect_right(element.offsets, offset, lo=place)
+                rest = element.offsets[after : after + 1]
+                begin = element.start + offset
+                if begin < end and (element.start + rest[0] if rest else element.end) > start:
+                    found.append((self.page_of(begin), box))
         return found
+
+    def elements_in(self, start: int, end: int) -> tuple[Element, ...]:
+        """Return the elements that ``text[start:end]`` reaches into, in order."""
+        first = bisect_right(self.elements, start, key=lambda element: element.end)
+        last = bisect_left(self.elements, end, key=lambda element: element.start)
+        return self.elements[first:last]
+
+    def source_span(self, start: int, end: int) -> tuple[int, int]:
+        """Return the span in the source's text of ``text[start:end]``.
+
+        It is exact where nothing was replaced. Of what was put in, in whole or in part, it is
+        all that stood there before.
+        """
+        return source_span(self.replaced, start, end)
 
     def replace(self, span: tuple[int, int], text: str) -> "Content":
         """Return the content with `text` in place of ``self.text[start:end]``.
 
-        The span counts in this text, not in the source's. Elements and pages move along, and
-        `source_span` still says where in the source every character stands, so citations of
+        The span counts in this text, not in the source's. Elements, lines and pages move along,
+        and `source_span` still says where in the source every character stands, so citations of
         what was left stay right. What is written into white space between elements is a
         paragraph of its own. An element of which nothing is left goes; a table that is touched
         loses its `cells`, which would still hold what was replaced. Title and notes stay.
@@ -159,12 +183,12 @@ class Content(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
             )
         if start == end and not text:
             return self
-        edit = _Edit(start, end, len(text))
+        edit = Edit(start, end, len(text))
         whole = self.text[:start] + text + self.text[end:]
         return msgspec.structs.replace(
             self,
             text=whole,
-            elements=tuple(edit.elements(self, whole)),
+            elements=tuple(_elements(self, edit, whole)),
             pages=tuple(
                 msgspec.structs.replace(
                     page,
@@ -176,148 +200,72 @@ class Content(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
             replaced=edit.composed(self.replaced),
         )
 
-    def source_span(self, start: int, end: int) -> tuple[int, int]:
-        """Return the span in the source's text of ``self.text[start:end]``.
 
-        It is exact where nothing was replaced. Of what was put in, in whole or in part, it is
-        all that stood there before.
-        """
-        first, last = self._source_of(start), self._source_until(end)
-        return min(first, last), max(first, last)
-
-    def elements_in(self, start: int, end: int) -> tuple[Element, ...]:
-        """Return the elements that ``self.text[start:end]`` reaches into, in order."""
-        first = bisect_right(self.elements, start, key=lambda element: element.end)
-        last = bisect_left(self.elements, end, key=lambda element: element.start)
-        return self.elements[first:last]
-
-    def places(self, start: int, end: int) -> tuple[tuple[int, Box], ...]:
-        """Return where ``self.text[start:end]`` stands: pages and boxes, in reading order.
-
-        Of an element with a box a line only the boxes of these lines, of another all boxes.
-        """
-        return tuple(
-            place
-            for element in self.elements_in(start, end)
-            for place in _placed(element, self.text, start, end)
-        )
-
-    def _source_of(self, position: int) -> int:
-        """Return where in the source the character at `position` stands."""
-        passed = bisect_right(self.replaced, position, key=lambda each: each.end)
-        if passed < len(self.replaced) and self.replaced[passed].start <= position:
-            return self.replaced[passed].source_start
-        return position + self._shift(passed)
-
-    def _source_until(self, position: int) -> int:
-        """Return where in the source the text before `position` ends."""
-        passed = bisect_left(self.replaced, position, key=lambda each: each.start)
-        if passed and self.replaced[passed - 1].end > position:
-            return self.replaced[passed - 1].source_end
-        return position + self._shift(passed)
-
-    def _shift(self, passed: int) -> int:
-        if not passed:
-            return 0
-        return self.replaced[passed - 1].source_end - self.replaced[passed - 1].end
+def _elements(before: Content, edit: Edit, text: str) -> Iterator[Element]:
+    """Yield the elements of the `text` that an edit gives."""
+    is_filled = bool(text[edit.start : edit.filled].strip())
+    owner = _owner(before.elements, edit) if is_filled else None
+    is_written = not is_filled or owner is not None
+    page = before.page_of(edit.start)
+    own = Element(kind="paragraph", start=edit.start, end=edit.filled, page=page)
+    for element in before.elements:
+        if not is_written and element.start >= edit.end:
+            yield own
+            is_written = True
+        kept = _kept(element, edit, text, is_owner=element is owner)
+        if kept is not None:
+            yield kept
+    if not is_written and before.elements:
+        yield own
 
 
-def _placed(element: Element, text: str, start: int, end: int) -> Iterator[tuple[int, Box]]:
-    if element.page is None or not element.boxes:
-        return
-    pages = element.box_pages or (element.page,) * len(element.boxes)
-    places = list(zip(pages, element.boxes, strict=True))
-    lines = text[element.start : element.end].split("\n")
-    if len(lines) != len(places):
-        yield from places
-        return
-    reached = element.start
-    for line, place in zip(lines, places, strict=True):
-        if reached < end and reached + len(line) > start:
-            yield place
-        reached += len(line) + 1
+def _owner(elements: tuple[Element, ...], edit: Edit) -> Element | None:
+    """Return the element that what was put in is part of: the first it touches."""
+    touching = [each for each in elements if each.start <= edit.end and each.end >= edit.start]
+    inside = (each for each in touching if each.start < edit.end and each.end > edit.start)
+    return next(inside, touching[0] if touching else None)
 
 
-class _Edit:
-    """One replacement in a text, and where it moves everything else."""
+def _kept(element: Element, edit: Edit, text: str, *, is_owner: bool) -> Element | None:
+    """Return what becomes of an element; None where nothing of it is left."""
+    start, end = element.start, element.end
+    if not is_owner and (start >= edit.end or end <= edit.start):
+        by = edit.further if start >= edit.end else 0
+        return msgspec.structs.replace(element, start=start + by, end=end + by)
+    if start >= edit.start:
+        start = edit.start if is_owner else edit.filled
+    end = edit.moved(end) if end > edit.end or is_owner else edit.start
+    if not text[start:end].strip():
+        return None
+    lines = list(_lines(element, edit, start, is_owner=is_owner))
+    return msgspec.structs.replace(
+        element,
+        start=start,
+        end=end,
+        cells=(),
+        boxes=tuple(box for _, box in lines) or element.boxes,
+        offsets=tuple(offset for offset, _ in lines),
+    )
 
-    def __init__(self, start: int, end: int, length: int) -> None:
-        self._start = start
-        self._end = end
-        #: Where what was put in ends.
-        self._filled = start + length
-        self._further = start + length - end
 
-    def moved(self, position: int) -> int:
-        """Return where a position after the start of the span is now."""
-        return max(position, self._end) + self._further
+def _lines(
+    element: Element, edit: Edit, start: int, *, is_owner: bool
+) -> Iterator[tuple[int, Box]]:
+    """Yield the lines that are left of an element which begins at `start` now.
 
-    def elements(self, before: Content, text: str) -> Iterator[Element]:
-        """Yield the elements of the new `text`."""
-        filled = text[self._start : self._filled].strip()
-        owner = self._owner(before.elements) if filled else None
-        is_written = not filled or owner is not None
-        for element in before.elements:
-            if not is_written and element.start >= self._end:
-                yield self._own_paragraph(before)
-                is_written = True
-            kept = self._kept(element, text, is_owner=element is owner)
-            if kept is not None:
-                yield kept
-        if not is_written and before.elements:
-            yield self._own_paragraph(before)
-
-    def _owner(self, elements: tuple[Element, ...]) -> Element | None:
-        """Return the element that what was put in is part of: the first it touches."""
-        touching = [
-            element
-            for element in elements
-            if element.start <= self._end and element.end >= self._start
-        ]
-        inside = (each for each in touching if each.start < self._end and each.end > self._start)
-        return next(inside, touching[0] if touching else None)
-
-    def _kept(self, element: Element, text: str, *, is_owner: bool) -> Element | None:
-        is_cut = element.start < self._end and element.end > self._start
-        if not is_cut and not is_owner:
-            by = self._further if element.start >= self._end else 0
-            return msgspec.structs.replace(element, start=element.start + by, end=element.end + by)
-        start, end = element.start, element.end
-        if start >= self._start:
-            start = self._start if is_owner else self._filled
-        end = self.moved(end) if end > self._end or is_owner else self._start
-        if not text[start:end].strip():
-            return None
-        return msgspec.structs.replace(element, start=start, end=end, cells=())
-
-    def _own_paragraph(self, before: Content) -> Element:
-        page = before.page_of(self._start)
-        return Element(kind="paragraph", start=self._start, end=self._filled, page=page)
-
-    def composed(self, before: tuple[Replacement, ...]) -> tuple[Replacement, ...]:
-        """Return what was put in so far and now; what touches is one."""
-        first = bisect_left(before, self._start, key=lambda each: each.end)
-        last = bisect_right(before, self._end, key=lambda each: each.start)
-        touched = before[first:last]
-        shift = before[first - 1].source_end - before[first - 1].end if first else 0
-        start, source_start = self._start, self._start + shift
-        end, source_end = self._end, self._end + shift
-        if touched and touched[0].start <= start:
-            start, source_start = touched[0].start, touched[0].source_start
-        if touched:
-            furthest = touched[-1]
-            source_end = max(end - furthest.end, 0) + furthest.source_end
-            end = max(end, furthest.end)
-        return (
-            *before[:first],
-            Replacement(start, end + self._further, source_start, source_end),
-            *(
-                msgspec.structs.replace(
-                    each, start=each.start + self._further, end=each.end + self._further
-                )
-                for each in before[last:]
-            ),
-        )
+    Each is where it begins in the element and its box. What was put in stands on all lines it
+    was put in for, where it belongs to the element.
+    """
+    for number, (offset, box) in enumerate(zip(element.offsets, element.boxes, strict=False)):
+        begin = element.start + offset
+        after = bisect_right(element.offsets, offset)
+        rest = element.offsets[after : after + 1]
+        until = element.start + rest[0] if rest else element.end
+        if not is_owner and begin >= edit.start and until <= edit.end:
+            continue
+        if begin > edit.start:
+            begin = edit.start if begin < edit.end else begin + edit.further
+        yield (max(begin - start, 0) if number else 0), box
 
 
 class Chunk(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -47,6 +47,8 @@ def parse_file(
 
 
 def _parsed(content: "Content", file: str, media_type: str) -> Any:
+    from ragflow.parsing.quality import signals
+
     elements = [
         {
             "kind": each.kind,
@@ -55,6 +57,7 @@ def _parsed(content: "Content", file: str, media_type: str) -> Any:
             "end": each.end,
             "page": each.page,
             "boxes": plain(each.boxes),
+            "box_pages": [page for page, _ in content.boxes_of(each.start, each.end)],
             "language": each.language,
             "obtained": each.obtained,
             "confidence": each.confidence,
@@ -73,6 +76,7 @@ def _parsed(content: "Content", file: str, media_type: str) -> Any:
         title=content.title,
         language=content.language,
         characters=len(content.text),
+        quality=plain(signals(content)),
         notes=list(content.notes),
         pages=pages,
         elements=elements,

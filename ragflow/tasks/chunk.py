@@ -92,7 +92,7 @@ def _place(content: Content, start: int, end: int) -> dict[str, Any]:
     """Return where in its source a slice of a text stands, and how it was obtained."""
     first, last = content.source_span(start, end)
     found: dict[str, Any] = {"start": first, "end": last}
-    boxes = [[page, *box] for page, box in content.places(start, end)]
+    boxes = [[page, *box] for page, box in content.boxes_of(start, end) if page is not None]
     if boxes:
         found["boxes"] = boxes
     recognized = [e for e in content.elements_in(start, end) if e.obtained == "ocr"]

@@ -49,7 +49,7 @@ def _reading(reading: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         changed = "" if reading["is_current"] else "; changed since it was last read"
         yield "size", f"{reading['size']:,} bytes{changed}"
     if reading["quality"] is not None:
-        yield from _quality(reading["quality"])
+        yield from quality_facts(reading["quality"])
     twins = [each["key"] for each in reading["same_content"]]
     more = f" and {len(twins) - _NAMED} more" if len(twins) > _NAMED else ""
     yield "same content", f"{', '.join(twins[:_NAMED])}{more}"
@@ -57,7 +57,8 @@ def _reading(reading: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "note", problem
 
 
-def _quality(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def quality_facts(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the signals of a document by name; `found` are `Signals` as plain values."""
     if found["pages"] is not None:
         yield "pages", f"{found['pages']:,}, {percent(found['empty_pages'])} of them empty"
     yield (

@@ -1,8 +1,10 @@
 """How does what was read of a document read?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
+from ragflow.views.documents import quality_facts
 from ragflow.views.rendering import Table, pairs, printable, render
 
 #: Characters of an element shown to a person.
@@ -15,8 +17,7 @@ def parsed_text(parsed: Mapping[str, Any], *, width: int | None = None) -> str:
         ("type", parsed["media_type"]),
         ("title", parsed["title"] or ""),
         ("language", parsed["language"] or ""),
-        ("characters", f"{parsed['characters']:,}"),
-        ("pages", f"{len(parsed['pages']):,}" if parsed["pages"] else ""),
+        *quality_facts(parsed["quality"]),
         *(("note", note) for note in parsed["notes"]),
     ]
     told = render(pairs([fact for fact in facts if fact[1]]), width=width)
@@ -32,7 +33,7 @@ def _elements_table(elements: Sequence[Mapping[str, Any]]) -> Table:
             ),
             f"{each['start']}-{each['end']}",
             _obtained(each),
-            " ".join(_box(box) for box in each["boxes"]),
+            " ".join(_boxes(each)),
             _excerpt(each["text"]),
         )
         for each in elements
@@ -46,8 +47,13 @@ def _obtained(element: Mapping[str, Any]) -> str:
     return f"{element['obtained']} {element['confidence']:.2f}"
 
 
-def _box(box: Sequence[float]) -> str:
-    return ",".join(f"{edge:.0f}" for edge in box)
+def _boxes(element: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the box around all of an element on each of its pages."""
+    places = zip(element["box_pages"], element["boxes"], strict=True)
+    for _, group in groupby(places, key=lambda place: place[0]):
+        lefts, tops, rights, bottoms = zip(*(box for _, box in group), strict=True)
+        around = (min(lefts), min(tops), max(rights), max(bottoms))
+        yield ",".join(f"{edge:.0f}" for edge in around)
 
 
 def _excerpt(text: str) -> str:

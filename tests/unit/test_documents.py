@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -123,7 +124,7 @@ def test_a_replaced_name_moves_what_follows_and_leaves_its_citation():
     ]
     back = content.text.index("back")
     assert content.source_span(back, back + 4) == (30, 34)
-    assert content.places(back, back + 4) == ((2, (5.0, 6.0, 7.0, 8.0)),)
+    assert content.boxes_of(back, back + 4) == [(2, (5.0, 6.0, 7.0, 8.0))]
     assert content.page_of(back) == 2
     # A part of what was put in stands for all that was there.
     assert content.source_span(1, 3) == (0, 7)
@@ -179,10 +180,64 @@ def test_a_span_beyond_the_text_is_refused(span):
         read().replace(span, "X")
 
 
-def test_of_an_element_with_a_box_a_line_the_lines_are_cited():
-    text = "one\ntwo\nthree"
-    boxes = tuple((0.0, float(n), 9.0, n + 1.0) for n in range(3))
-    element = Element(kind="paragraph", start=0, end=13, page=1, boxes=boxes, box_pages=(1, 1, 2))
-    content = Content(text=text, elements=(element,))
-    assert content.places(4, 9) == ((1, boxes[1]), (2, boxes[2]))
-    assert content.places(0, 3) == ((1, boxes[0]),)
+TOPS = (0.0, 10.0, 20.0)
+
+
+def lined():
+    """A content of one paragraph, each line of which has a box; the last is on another page."""
+    boxes = tuple((0.0, top, 9.0, top + 8) for top in TOPS)
+    element = Element(kind="paragraph", start=2, end=16, page=1, boxes=boxes, offsets=(0, 4, 8))
+    pages = (Page(number=1, start=0, end=10), Page(number=2, start=10, end=16))
+    return Content(text="  one two three", elements=(element,), pages=pages)
+
+
+def stands(content, words):
+    """The pages and tops of the lines that words stand on."""
+    start = content.text.index(words)
+    return [(page, box[1]) for page, box in content.boxes_of(start, start + len(words))]
+
+
+def test_lines_move_along_with_what_is_replaced():
+    content = lined()
+    assert stands(content, "wo th") == [(1, 10.0), (2, 20.0)]
+    content = content.replace((2, 5), "a word much longer")
+    assert stands(content, "much") == [(1, 0.0)]
+    assert stands(content, "two") == [(1, 10.0)]
+    assert stands(content, "three") == [(2, 20.0)]
+    content = content.replace((0, 2), "")
+    assert stands(content, "three") == [(2, 20.0)]
+
+
+def test_what_was_put_in_for_whole_lines_stands_on_them():
+    content = lined().replace((6, 15), "X")
+    assert content.text == "  one X"
+    assert [top for _, top in stands(content, "X")] == [10.0, 20.0]
+    assert [top for _, top in stands(content, "one")] == [0.0]
+    content = lined().replace((6, 12), "")
+    assert content.text == "  one ree"
+    assert [top for _, top in stands(content, "ree")] == [20.0]
+
+
+@given(contents(), st.data())
+def test_lines_stay_in_order_and_within_their_element(source, data):
+    elements = []
+    for element in source.elements:
+        length = element.end - element.start
+        offsets = sorted({0, *data.draw(st.lists(st.integers(0, length - 1), max_size=3))})
+        boxes = tuple((float(number), 0.0, 1.0, 1.0) for number in range(len(offsets)))
+        elements.append(msgspec.structs.replace(element, boxes=boxes, offsets=tuple(offsets)))
+    content = msgspec.structs.replace(source, elements=tuple(elements))
+    for _ in range(data.draw(st.integers(1, 3))):
+        start = data.draw(st.integers(0, len(content.text)))
+        end = data.draw(st.integers(start, len(content.text)))
+        content = content.replace((start, end), data.draw(st.sampled_from(["", "X", " ", "X Y"])))
+    for element in content.elements:
+        if element.page is None or not element.boxes:
+            continue  # a paragraph that was put in
+        assert len(element.offsets) == len(element.boxes)
+        assert element.offsets[0] == 0
+        assert list(element.offsets) == sorted(element.offsets)
+        assert element.offsets[-1] <= element.end - element.start
+        assert [box[0] for box in element.boxes] == sorted(box[0] for box in element.boxes)
+        # Of every word it can be said where it stands.
+        assert content.boxes_of(element.start, element.end)

@@ -31,6 +31,14 @@ def test_pages_and_boxes_of_a_pdf_are_shown(project):
     assert [page["number"] for page in parsed["pages"]] == [1, 2]
     assert [each["page"] for each in parsed["elements"]] == [1, 2]
     assert all(len(box) == 4 for each in parsed["elements"] for box in each["boxes"])
+    assert [each["box_pages"] for each in parsed["elements"]] == [[1], [2]]
+
+
+def test_it_says_how_well_it_was_read(project):
+    (project.folder / "a.pdf").write_bytes(pdf(prose("One page."), []))
+    quality = project.ask("parse", "parse", "a.pdf")["quality"]
+    assert (quality["pages"], quality["empty_pages"], quality["odd_characters"]) == (2, 0.5, 0)
+    assert "pages       2, 50% of them empty" in project.type("parse", "a.pdf").lines
 
 
 @needs_tesseract
