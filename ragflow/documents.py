@@ -27,6 +27,7 @@ ElementKind = Literal[
     "image_text",
 ]
 Box = tuple[float, float, float, float]
+_PageOf = Callable[[int], int | None]
 
 
 class Document:
@@ -143,12 +144,14 @@ class Content(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
             if not element.offsets:
                 found += [(element.page, box) for box in element.boxes]
                 continue
-            for place, (offset, box) in enumerate(zip(element.offsets, element.boxes, strict=True)):
-                after = bisect_right(element.offsets, offset, lo=place)
-                rest = element.offsets[after : after + 1]
-                begin = element.start + offset
-                if begin < end and (element.start + rest[0] if rest else element.end) > start:
-                    found.append((self.page_of(begin), box))
+            offsets = element.offsets
+            # The piece in which `start` is, of which there may be several boxes.
+            before = bisect_right(offsets, max(start - element.start, 0)) - 1
+            place = bisect_left(offsets, offsets[max(before, 0)])
+            while place < len(offsets) and element.start + offsets[place] < end:
+                page = self.page_of(element.start + offsets[place])
+                found.append((page, element.boxes[place]))
+                place += 1
         return found
 
     def elements_in(self, start: int, end: int) -> tuple[Element, ...]:
@@ -212,7 +215,7 @@ def _elements(before: Content, edit: Edit, text: str) -> Iterator[Element]:
         if not is_written and element.start >= edit.end:
             yield own
             is_written = True
-        kept = _kept(element, edit, text, is_owner=element is owner)
+        kept = _kept(element, edit, text, before.page_of, is_owner=element is owner)
         if kept is not None:
             yield kept
     if not is_written and before.elements:
@@ -226,7 +229,9 @@ def _owner(elements: tuple[Element, ...], edit: Edit) -> Element | None:
     return next(inside, touching[0] if touching else None)
 
 
-def _kept(element: Element, edit: Edit, text: str, *, is_owner: bool) -> Element | None:
+def _kept(
+    element: Element, edit: Edit, text: str, page_of: _PageOf, *, is_owner: bool
+) -> Element | None:
     """Return what becomes of an element; None where nothing of it is left."""
     start, end = element.start, element.end
     if not is_owner and (start >= edit.end or end <= edit.start):
@@ -237,7 +242,7 @@ def _kept(element: Element, edit: Edit, text: str, *, is_owner: bool) -> Element
     end = edit.moved(end) if end > edit.end or is_owner else edit.start
     if not text[start:end].strip():
         return None
-    lines = list(_lines(element, edit, start, is_owner=is_owner))
+    lines = list(_lines(element, edit, start, page_of, is_owner=is_owner))
     return msgspec.structs.replace(
         element,
         start=start,
@@ -249,23 +254,28 @@ def _kept(element: Element, edit: Edit, text: str, *, is_owner: bool) -> Element
 
 
 def _lines(
-    element: Element, edit: Edit, start: int, *, is_owner: bool
+    element: Element, edit: Edit, start: int, page_of: _PageOf, *, is_owner: bool
 ) -> Iterator[tuple[int, Box]]:
     """Yield the lines that are left of an element which begins at `start` now.
 
-    Each is where it begins in the element and its box. What was put in stands on all lines it
-    was put in for, where it belongs to the element.
+    Each is where it begins in the element and its box. What was put in stands on the lines it
+    was put in for, where it belongs to the element, as far as its first page goes: a line is on
+    the page that its first character is on.
     """
+    page = page_of(edit.start)
     for number, (offset, box) in enumerate(zip(element.offsets, element.boxes, strict=False)):
         begin = element.start + offset
         after = bisect_right(element.offsets, offset)
         rest = element.offsets[after : after + 1]
         until = element.start + rest[0] if rest else element.end
-        if not is_owner and begin >= edit.start and until <= edit.end:
+        stays = is_owner and page_of(begin) == page
+        if begin >= edit.start and until <= edit.end and not stays:
             continue
-        if begin > edit.start:
-            begin = edit.start if begin < edit.end else begin + edit.further
-        yield (max(begin - start, 0) if number else 0), box
+        if begin >= edit.end and begin > edit.start:
+            begin += edit.further
+        elif begin > edit.start:
+            begin = edit.start if page_of(begin) == page else edit.filled
+        yield (0 if stays and not number else max(begin - start, 0)), box
 
 
 class Chunk(msgspec.Struct, frozen=True, omit_defaults=True):
