@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ragflow.documents import Chunk, Content, Document, Element, Vector
     from ragflow.errors import GiveUp, RagflowError, RetryTask, SkipDocument
     from ragflow.interfaces.ingestion import Entry
+    from ragflow.parsing.quality import Quality
 
 __version__ = "0.1.0"
 
@@ -43,6 +44,7 @@ _HOMES = {
     "Part": "ragflow.core.items",
     "Pipeline": "ragflow.api.pipeline",
     "Plan": "ragflow.api.results",
+    "Quality": "ragflow.parsing.quality",
     "RagflowError": "ragflow.errors",
     "Retry": "ragflow.core.retry",
     "RetryTask": "ragflow.errors",
@@ -78,6 +80,7 @@ __all__ = [
     "Part",
     "Pipeline",
     "Plan",
+    "Quality",
     "RagflowError",
     "Retry",
     "RetryTask",

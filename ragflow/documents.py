@@ -6,11 +6,14 @@ boxes are (left, top, right, bottom) in points from the page's top left corner.
 
 import struct
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from typing import Literal
 
 import msgspec
+
+from ragflow.errors import ParameterError
+from ragflow.replacements import Edit, Replacement, source_span
 
 ElementKind = Literal[
     "title",
@@ -24,6 +27,7 @@ ElementKind = Literal[
     "image_text",
 ]
 Box = tuple[float, float, float, float]
+_PageOf = Callable[[int], int | None]
 
 
 class Document:
@@ -125,6 +129,8 @@ class Content(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     language: str | None = None
     #: What was lost or odd while reading, one sentence each.
     notes: tuple[str, ...] = ()
+    #: What `replace` put in, in order; all between is the source's own, only moved.
+    replaced: tuple[Replacement, ...] = ()
 
     def page_of(self, position: int) -> int | None:
         """Return the page that character `position` stands on, or None without pages."""
@@ -154,6 +160,129 @@ class Content(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
                 found.append((page, element.boxes[place]))
                 place += 1
         return found
+
+    def elements_in(self, start: int, end: int) -> tuple[Element, ...]:
+        """Return the elements that ``text[start:end]`` reaches into, in order."""
+        first = bisect_right(self.elements, start, key=lambda element: element.end)
+        last = bisect_left(self.elements, end, key=lambda element: element.start)
+        return self.elements[first:last]
+
+    def source_span(self, start: int, end: int) -> tuple[int, int]:
+        """Return the span in the source's text of ``text[start:end]``.
+
+        It is exact where nothing was replaced. Of what was put in, in whole or in part, it is
+        all that stood there before.
+        """
+        return source_span(self.replaced, start, end)
+
+    def replace(self, span: tuple[int, int], text: str) -> "Content":
+        """Return the content with `text` in place of ``self.text[start:end]``.
+
+        The span counts in this text, not in the source's. Elements, lines and pages move along,
+        and `source_span` still says where in the source every character stands, so citations of
+        what was left stay right. What is written into white space between elements is a
+        paragraph of its own. An element of which nothing is left goes; a table that is touched
+        loses its `cells`, which would still hold what was replaced. Title and notes stay.
+        Raises `ParameterError` for a span that is not within the text.
+        """
+        start, end = span
+        if not 0 <= start <= end <= len(self.text):
+            raise ParameterError(
+                f"the span {start}-{end} is not within a text of {len(self.text)} characters",
+                hint="a span is (first, one past the last) in the text of this content",
+            )
+        if start == end and not text:
+            return self
+        edit = Edit(start, end, len(text))
+        whole = self.text[:start] + text + self.text[end:]
+        return msgspec.structs.replace(
+            self,
+            text=whole,
+            elements=tuple(_elements(self, edit, whole)),
+            pages=tuple(
+                msgspec.structs.replace(
+                    page,
+                    start=page.start if page.start <= start else edit.moved(page.start),
+                    end=page.end if page.end <= start else edit.moved(page.end),
+                )
+                for page in self.pages
+            ),
+            replaced=edit.composed(self.replaced),
+        )
+
+
+def _elements(before: Content, edit: Edit, text: str) -> Iterator[Element]:
+    """Yield the elements of the `text` that an edit gives."""
+    is_filled = bool(text[edit.start : edit.filled].strip())
+    owner = _owner(before.elements, edit) if is_filled else None
+    is_written = not is_filled or owner is not None
+    page = before.page_of(edit.start)
+    own = Element(kind="paragraph", start=edit.start, end=edit.filled, page=page)
+    for element in before.elements:
+        if not is_written and element.start >= edit.end:
+            yield own
+            is_written = True
+        kept = _kept(element, edit, text, before.page_of, is_owner=element is owner)
+        if kept is not None:
+            yield kept
+    if not is_written and before.elements:
+        yield own
+
+
+def _owner(elements: tuple[Element, ...], edit: Edit) -> Element | None:
+    """Return the element that what was put in is part of: the first it touches."""
+    touching = [each for each in elements if each.start <= edit.end and each.end >= edit.start]
+    inside = (each for each in touching if each.start < edit.end and each.end > edit.start)
+    return next(inside, touching[0] if touching else None)
+
+
+def _kept(
+    element: Element, edit: Edit, text: str, page_of: _PageOf, *, is_owner: bool
+) -> Element | None:
+    """Return what becomes of an element; None where nothing of it is left."""
+    start, end = element.start, element.end
+    if not is_owner and (start >= edit.end or end <= edit.start):
+        by = edit.further if start >= edit.end else 0
+        return msgspec.structs.replace(element, start=start + by, end=end + by)
+    if start >= edit.start:
+        start = edit.start if is_owner else edit.filled
+    end = edit.moved(end) if end > edit.end or is_owner else edit.start
+    if not text[start:end].strip():
+        return None
+    lines = list(_lines(element, edit, start, page_of, is_owner=is_owner))
+    return msgspec.structs.replace(
+        element,
+        start=start,
+        end=end,
+        cells=(),
+        boxes=tuple(box for _, box in lines) or element.boxes,
+        offsets=tuple(offset for offset, _ in lines),
+    )
+
+
+def _lines(
+    element: Element, edit: Edit, start: int, page_of: _PageOf, *, is_owner: bool
+) -> Iterator[tuple[int, Box]]:
+    """Yield the lines that are left of an element which begins at `start` now.
+
+    Each is where it begins in the element and its box. What was put in stands on the lines it
+    was put in for, where it belongs to the element, as far as its first page goes: a line is on
+    the page that its first character is on.
+    """
+    page = page_of(edit.start)
+    for number, (offset, box) in enumerate(zip(element.offsets, element.boxes, strict=False)):
+        begin = element.start + offset
+        after = bisect_right(element.offsets, offset)
+        rest = element.offsets[after : after + 1]
+        until = element.start + rest[0] if rest else element.end
+        stays = is_owner and page_of(begin) == page
+        if begin >= edit.start and until <= edit.end and not stays:
+            continue
+        if begin >= edit.end and begin > edit.start:
+            begin += edit.further
+        elif begin > edit.start:
+            begin = edit.start if page_of(begin) == page else edit.filled
+        yield (0 if stays and not number else max(begin - start, 0)), box
 
 
 class Chunk(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
@@ -17,6 +17,9 @@ from ragflow.errors import EndpointError, NotFoundError, ParameterError
 from ragflow.interfaces.ingestion import Embedder, Match
 from ragflow.runtime.home import Home
 from ragflow.runtime.known_collections import find_collection
+
+if TYPE_CHECKING:
+    from ragflow.api.citations import Citation
 
 
 class Hit(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +88,17 @@ class Index:
         matches = self._query(query, k, where)
         hits = [_hit(match) for match in matches]
         return [hit for hit in hits if min_score is None or hit.score >= min_score]
+
+    def cite(self, chunk: Hit | str) -> "Citation":
+        """Return the source of a hit, or of the chunk with this id, to be shown and drawn.
+
+        Its document is loaded from its source. Raises `NotFoundError` for an id that is not in
+        the collection.
+        """
+        from ragflow.api.citations import cite
+
+        chunk = chunk.id if isinstance(chunk, Hit) else chunk
+        return cite(self._home, chunk, collection=self.collection)
 
     def _query(self, query: str, k: int, where: Mapping[str, Any] | None) -> list[Match]:
         for last in (False, True):

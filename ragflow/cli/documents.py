@@ -27,7 +27,7 @@ def list_documents(
     """List the documents of a collection, or show one.
 
     `documents COLLECTION` lists state, reason, version and chunks; `documents show KEY` tells
-    everything about one document, in each collection that has it.
+    everything about one document, in each collection that has it, and how well it was read.
     """
     from ragflow.runtime.home import open_home
 
@@ -67,7 +67,7 @@ def _list(out: Results, home: Any, name: str, *, state: OwnerState | None, as_js
 
 
 def _show(out: Results, home: Any, key: str, *, collection: str | None, as_json: bool) -> None:
-    from ragflow.views.listings import owner_text
+    from ragflow.views.documents import owner_text
 
     found = list(_owners(home, key, collection))
     if not found:
@@ -75,13 +75,25 @@ def _show(out: Results, home: Any, key: str, *, collection: str | None, as_json:
             f"there is no document {key!r}" + (f" in {collection}" if collection else ""),
             hint=_nearest(home, key, collection),
         )
+    told = [(name, owner, _reading(home, owner)) for name, owner in found]
     if as_json:
-        out.json(enveloped(documents=[_described(owner, name) for name, owner in found]))
+        shown = [{**_described(owner, name), "reading": read} for name, owner, read in told]
+        out.json(enveloped(documents=shown))
         return
-    for number, (name, owner) in enumerate(found):
+    for number, (name, owner, reading) in enumerate(told):
         if number:
             out.line()
-        out.line(owner_text(owner, name, width=out.width))
+        out.line(owner_text(owner, name, reading=reading, width=out.width))
+
+
+def _reading(home: Any, owner: Any) -> Any:
+    """Return what is known of a document beside how it stands, as plain values."""
+    from ragflow.api.documents import read_document
+
+    for known in home.metadata.reasons.find(owner.key):
+        if (known.instance, known.source) == (owner.instance, owner.source):
+            return plain(read_document(home, known))
+    return None  # it went meanwhile
 
 
 def _owners(home: Any, key: str | None, collection: str | None) -> Iterator[tuple[str, Any]]:

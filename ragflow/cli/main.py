@@ -12,6 +12,7 @@ import typer
 from ragflow import __version__
 from ragflow.cli import collection_commands, dead_letter_commands, memo_commands, model_commands
 from ragflow.cli.audit import list_audit
+from ragflow.cli.cite import cite_chunk
 from ragflow.cli.control import cancel_run, pause_run, resume_run
 from ragflow.cli.documents import list_documents
 from ragflow.cli.export import export_collection
@@ -56,6 +57,7 @@ app.command("resume")(resume_run)
 app.command("pause")(pause_run)
 app.command("cancel")(cancel_run)
 app.command("query")(query_collection)
+app.command("cite")(cite_chunk)
 app.command("parse")(parse_file)
 app.command("runs")(list_runs)
 app.command("show")(show_run)

@@ -98,6 +98,8 @@ def _holds(data: bytes, kind: str) -> list[dict[str, Any]]:
 
 
 def _parsed(content: "Content", file: str, media_type: str, holds: list[dict[str, Any]]) -> Any:
+    from ragflow.parsing.quality import signals
+
     elements = [
         {
             "kind": each.kind,
@@ -125,6 +127,7 @@ def _parsed(content: "Content", file: str, media_type: str, holds: list[dict[str
         title=content.title,
         language=content.language,
         characters=len(content.text),
+        quality=plain(signals(content)),
         notes=list(content.notes),
         pages=pages,
         elements=elements,

@@ -18,6 +18,7 @@ class Name(StrEnum):
     RUNS = "runs"
     PLAN = "plan"
     QUERY = "query"
+    CITE = "cite"
     PARSE = "parse"
     DOCUMENTS = "documents"
     DEAD_LETTERS = "dead-letters"

@@ -46,6 +46,12 @@ class Reasons(Protocol):
     def owner(self, number: int) -> KnownOwner | None:
         """Return the owner of this number."""
 
+    def twins(self, owner: int, *, limit: int) -> list[KnownOwner]:
+        """Return owners that were last seen with the same content, by key; looks at every owner.
+
+        None for one that was never read.
+        """
+
     def near(self, key: str, *, limit: int) -> list[str]:
         """Return keys of owners that may have been meant: the same name elsewhere first."""
 

@@ -65,6 +65,13 @@ class ImageParser:
         )
 
 
+def colored_frames(data: bytes) -> Iterator[tuple[Image.Image, float]]:
+    """Yield each frame that is read, turned as it is meant to be seen, and its pixels an inch."""
+    with _opened(data) as image:
+        for frame in _frames(image, []):
+            yield ImageOps.exif_transpose(_scaled(frame)).convert("RGBA"), _resolution(frame)
+
+
 def _opened(data: bytes) -> Image.Image:
     try:
         image = Image.open(io.BytesIO(data), formats=_FORMATS)
@@ -111,14 +118,19 @@ def _resolution(image: Image.Image) -> float:
 
 def _upright(image: Image.Image) -> Image.Image:
     """Return the frame as it is meant to be seen: turned, opaque, in shades of grey."""
-    if image.mode.startswith(("I", "F")):
-        # Sixteen bits a pixel are cut to eight by `convert` where they must be scaled.
-        image = image.convert("F")
-        least, most = cast(tuple[float, float], image.getextrema())
-        spread = (most - least) or 1.0
-        image = image.point(lambda value: value * (255 / spread) - least * (255 / spread))
-    elif image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+    image = _scaled(image)
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
         paper = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(paper, image)
     return ImageOps.exif_transpose(image.convert("L"))
+
+
+def _scaled(image: Image.Image) -> Image.Image:
+    """Return a frame of sixteen bits a pixel with eight, which `convert` would cut off."""
+    if not image.mode.startswith(("I", "F")):
+        return image
+    image = image.convert("F")
+    least, most = cast(tuple[float, float], image.getextrema())
+    spread = (most - least) or 1.0
+    return image.point(lambda value: value * (255 / spread) - least * (255 / spread)).convert("L")

@@ -94,12 +94,14 @@ class PdfFile:
             except pypdfium2.PdfiumError:
                 return None
 
-    def drawn(self, index: int) -> tuple[Image.Image, float]:
-        """Return a page drawn in shades of grey, and its number of pixels an inch."""
+    def drawn(
+        self, index: int, *, resolution: float = _RESOLUTION, colored: bool = False
+    ) -> tuple[Image.Image, float]:
+        """Return a page drawn in shades of grey or colors, and its number of pixels an inch."""
         with _ONE_AT_A_TIME, closing(self._file[index]) as page:
             area = max(1.0, page.get_width() * page.get_height())
-            scale = min(_RESOLUTION / 72, (_MOST_PIXELS / area) ** 0.5)
-            with closing(page.render(scale=scale, grayscale=True)) as bitmap:
+            scale = min(resolution / 72, (_MOST_PIXELS / area) ** 0.5)
+            with closing(page.render(scale=scale, grayscale=not colored)) as bitmap:
                 # The image looks into memory that goes with the bitmap.
                 return bitmap.to_pil().copy(), scale * 72
 

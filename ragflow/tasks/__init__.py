@@ -1,5 +1,6 @@
 """Prebuilt tasks: they join an engine to the scheduler and are thin."""
 
+from ragflow.tasks.check import check
 from ragflow.tasks.chunk import chunk
 from ragflow.tasks.embed import embed, embedder
 from ragflow.tasks.extract import extract
@@ -11,6 +12,7 @@ from ragflow.tasks.upsert import upsert
 
 __all__ = [
     "by_payload",
+    "check",
     "chunk",
     "embed",
     "embedder",

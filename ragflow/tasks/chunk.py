@@ -32,7 +32,7 @@ def tokenizer(model: str, model_folders: tuple[str, ...] = ()) -> Tokenizer:
     return open_tokenizer(load_spec(model, folders=map(Path, model_folders)))
 
 
-@task(version="2")
+@task(version="3")
 def chunk(
     content: Content,
     *,
@@ -47,7 +47,10 @@ def chunk(
 
     Where else it is cut depends on the words around a place, so an edit leaves chunks that are
     away from it as they were. In prose, white space counts for nothing: a chunk is its words,
-    and the exact slice travels beside it as ``text``, which is what a hit shows.
+    and the exact slice travels beside it as ``text``, which is what a hit shows. So does where it
+    stands: its span in the source's text, whatever `Content.replace` did since, and its
+    ``boxes``, each (page, left, top, right, bottom) in points. What was recognized says
+    ``obtained: ocr`` and how surely.
 
     `size` is the most tokens of a chunk, 0 for as many as the model reads; `minimum` the
     fewest, where a section has more; it is at most half of `size`. With `whole` the document
@@ -70,7 +73,7 @@ def chunk(
     parts = []
     for each in cuts:
         exact = content.text[each.start : each.end]
-        envelope: dict[str, Any] = {"start": each.start, "end": each.end}
+        envelope = _place(content, each.start, each.end)
         if exact != each.text:
             envelope["text"] = exact
         if each.page is not None:
@@ -83,3 +86,20 @@ def chunk(
             envelope["llm_tokens"] = budget.count(exact)
         parts.append(Part(Chunk(each.text), envelope))
     return parts
+
+
+def _place(content: Content, start: int, end: int) -> dict[str, Any]:
+    """Return where in its source a slice of a text stands, and how it was obtained."""
+    first, last = content.source_span(start, end)
+    found: dict[str, Any] = {"start": first, "end": last}
+    boxes = [[page, *box] for page, box in content.boxes_of(start, end) if page is not None]
+    if boxes:
+        found["boxes"] = boxes
+    recognized = [e for e in content.elements_in(start, end) if e.obtained == "ocr"]
+    if recognized:
+        found["obtained"] = "ocr"
+    sure = [(e.end - e.start, e.confidence) for e in recognized if e.confidence is not None]
+    if sure:
+        letters = sum(length for length, _ in sure)
+        found["confidence"] = round(sum(n * each for n, each in sure) / letters, 4)
+    return found

@@ -126,27 +126,6 @@ def owners_table(owners: Iterable[OwnerView]) -> Table:
     return Table(("document", "state", "chunks", "version", "reason"), rows, frozenset({"chunks"}))
 
 
-def owner_text(owner: OwnerView, collection: str, *, width: int | None = None) -> str:
-    """Return everything known of one document in one collection."""
-    facts = [
-        ("document", owner.key),
-        ("collection", collection),
-        ("instance", owner.instance),
-        ("source", owner.source),
-        ("state", _words(owner.state)),
-        ("reason", _reason(owner)),
-        ("task", owner.task or ""),
-        ("part", owner.part or ""),
-        ("needs", owner.requirement or ""),
-        ("version", owner.version or ""),
-        ("chunks", f"{owner.chunks:,}"),
-        ("dead letter", "" if owner.dead_letter is None else f"{owner.dead_letter}"),
-        ("last tried", "" if owner.tried_at is None else instant(owner.tried_at)),
-        *((str(name), str(value)) for name, value in owner.metadata.items()),
-    ]
-    return render(pairs([(name, value) for name, value in facts if value]), width=width)
-
-
 def collections_table(collections: Iterable[Mapping[str, Any]]) -> Table:
     """Return collections with what they hold and what made their vectors."""
     rows = [
@@ -203,9 +182,11 @@ def _parameters(schema: Mapping[str, Any]) -> Sequence[str]:
 
 
 def hit_text(number: int, hit: Mapping[str, Any], *, excerpt: int, width: int | None = None) -> str:
-    """Return one hit: score, source, headings, and the beginning of its text."""
+    """Return one hit: score, source, id, headings, and the beginning of its text."""
     page = "" if hit["page"] is None else f", page {hit['page']}"
-    lines = [f"{number}. {hit['score']:.3f}  {hit['key']}{page}"]
+    span = "" if hit["start"] is None else f", characters {hit['start']}-{hit['end']}"
+    lines = [f"{number}. {hit['score']:.3f}  {hit['key']}{page}{span}"]
+    lines.append(f"{_INDENT}chunk {hit['id']}")
     if hit["headings"]:
         lines.append(_INDENT + " > ".join(hit["headings"]))
     text = " ".join(hit["text"].split())

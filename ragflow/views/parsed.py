@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from ragflow.views.documents import quality_facts
 from ragflow.views.rendering import Table, pairs, printable, render
 
 #: Characters of an element shown to a person.
@@ -16,8 +17,7 @@ def parsed_text(parsed: Mapping[str, Any], *, width: int | None = None) -> str:
         ("type", parsed["media_type"]),
         ("title", parsed["title"] or ""),
         ("language", parsed["language"] or ""),
-        ("characters", f"{parsed['characters']:,}"),
-        ("pages", f"{len(parsed['pages']):,}" if parsed["pages"] else ""),
+        *quality_facts(parsed["quality"]),
         *(("note", note) for note in parsed["notes"]),
     ]
     told = [pairs([fact for fact in facts if fact[1]])]

@@ -186,7 +186,11 @@ def test_a_query_cites_its_source(indexed):
     assert "red button" in hits[0]["text"]
     assert hits[0]["score"] >= hits[1]["score"]
     said = indexed.type("query", "quickstart", "reset a key", "-k", "1").stdout
-    assert said.startswith(f"1. {hits[0]['score']:.3f}  guide/keys.md\n")
+    span = f"characters {hits[0]['start']}-{hits[0]['end']}"
+    assert said.startswith(f"1. {hits[0]['score']:.3f}  guide/keys.md, {span}\n")
+    cited = indexed.ask("cite", "cite", hits[0]["id"])
+    assert (cited["key"], cited["text"]) == ("guide/keys.md", hits[0]["text"])
+    assert (cited["pages"], cited["is_current"]) == ([], True)
 
 
 def test_a_query_filters_by_payload_and_score(indexed):

@@ -151,6 +151,18 @@ class SqliteReasons:
         rows = self._connections.fetch(_KNOWN + "s.owner = ?", (number,))
         return _owner(rows[0]) if rows else None
 
+    def twins(self, owner: int, *, limit: int) -> list[KnownOwner]:
+        """Return owners that were last seen with the same content, by key; looks at every owner.
+
+        None for one that was never read.
+        """
+        # There is no index by content, which would cost every owner.
+        where = "s.content = (SELECT content FROM seen WHERE owner = ?) AND s.owner <> ? \
+ORDER BY s.key, i.name, c.id LIMIT ?"
+        return [
+            _owner(row) for row in self._connections.fetch(_KNOWN + where, (owner, owner, limit))
+        ]
+
     def near(self, key: str, *, limit: int) -> list[str]:
         """Return keys of owners that may have been meant: the same name elsewhere first."""
         last = key.rpartition("/")[2]

@@ -13,6 +13,7 @@ COMMANDS = [
     "pause",
     "cancel",
     "query",
+    "cite",
     "parse",
     "runs",
     "show",

@@ -4,7 +4,8 @@ import time
 
 from ragflow.parsing.reading import EXTRAS
 from tests.unit.cli.conftest import GRAIN
-from tests.unit.parsing.containers.made import encrypted, tarred, zipped
+from tests.unit.parsing.containers.made import encrypted as locked_archive
+from tests.unit.parsing.containers.made import tarred, zipped
 from tests.unit.parsing.packed import WORD, paragraph, word
 from tests.unit.parsing.samples import encrypted, file_of, needs_tesseract, pdf, picture, prose
 
@@ -32,6 +33,14 @@ def test_pages_and_boxes_of_a_pdf_are_shown(project):
     assert [page["number"] for page in parsed["pages"]] == [1, 2]
     assert [each["page"] for each in parsed["elements"]] == [1, 2]
     assert all(len(box) == 4 for each in parsed["elements"] for box in each["boxes"])
+    assert [each["box_pages"] for each in parsed["elements"]] == [[1], [2]]
+
+
+def test_it_says_how_well_it_was_read(project):
+    (project.folder / "a.pdf").write_bytes(pdf(prose("One page."), []))
+    quality = project.ask("parse", "parse", "a.pdf")["quality"]
+    assert (quality["pages"], quality["empty_pages"], quality["odd_characters"]) == (2, 0.5, 0)
+    assert "pages       2, 50% of them empty" in project.type("parse", "a.pdf").lines
 
 
 def test_a_paragraph_over_two_pages_has_a_box_on_each(project):
@@ -96,7 +105,7 @@ def test_an_archive_names_what_it_holds_and_each_is_shown_by_its_key(project):
 
 
 def test_what_an_archive_holds_and_is_not_read_says_why(project):
-    (project.folder / "a.zip").write_bytes(encrypted(zipped({"a.txt": b"x", "b.txt": b"y"})))
+    (project.folder / "a.zip").write_bytes(locked_archive(zipped({"a.txt": b"x", "b.txt": b"y"})))
     left_out = [each["left_out"] for each in project.ask("parse", "parse", "a.zip")["holds"]]
     assert "encrypted" in left_out[0]
     assert left_out[1] is None

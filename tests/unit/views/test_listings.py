@@ -10,7 +10,6 @@ from ragflow.views.listings import (
     collections_table,
     failures_table,
     hit_text,
-    owner_text,
     owners_table,
     pipelines_table,
     run_text,
@@ -180,15 +179,6 @@ def test_documents_are_listed_with_state_chunks_version_and_reason():
     ]
 
 
-def test_one_document_tells_all_that_is_known_and_no_empty_line():
-    found = owner(requirement="program:tesseract", dead_letter=7)
-    lines = owner_text(found, "handbook").splitlines()
-    assert "needs        program:tesseract" in lines
-    assert "dead letter  7" in lines
-    assert "media_type   text/markdown" in lines
-    assert not any(line.startswith(("reason", "task", "source")) for line in lines)
-
-
 def test_collections_say_what_they_hold_and_what_made_it():
     assert collections_table([COLLECTION]).rows == [("handbook", "1,200", "4", "hashing", "2")]
     lines = collection_text(COLLECTION).splitlines()
@@ -210,13 +200,23 @@ def test_a_hit_cites_its_source_and_is_cut_to_an_excerpt():
     hit = {
         "score": 0.81234,
         "key": "a.pdf",
+        "id": "ab" * 16,
         "page": 3,
+        "start": 120,
+        "end": 480,
         "headings": ["Keys", "Loss"],
         "text": "one\ntwo  three " * 10,
     }
     lines = hit_text(1, hit, excerpt=16, width=40).splitlines()
-    assert lines == ["1. 0.812  a.pdf, page 3", "   Keys > Loss", "   one two three on …"]
-    assert hit_text(2, {**hit, "page": None, "headings": []}, excerpt=3).splitlines() == [
+    assert lines == [
+        "1. 0.812  a.pdf, page 3, characters 120-480",
+        f"   chunk {'ab' * 16}",
+        "   Keys > Loss",
+        "   one two three on …",
+    ]
+    bare = {**hit, "page": None, "start": None, "headings": []}
+    assert hit_text(2, bare, excerpt=3).splitlines() == [
         "2. 0.812  a.pdf",
+        f"   chunk {'ab' * 16}",
         "   one …",
     ]

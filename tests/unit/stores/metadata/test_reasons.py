@@ -144,6 +144,21 @@ def test_keys_that_may_have_been_meant(desk, asked, first):
     assert near[:1] == ([] if first is None else [first])
 
 
+def test_owners_of_the_same_content_are_twins(desk):
+    first, same, other, unread = (explained(desk, key) for key in ("a", "b", "c", "d"))
+    same = msgspec.structs.replace(same, content=first.content)
+    other = msgspec.structs.replace(other, content=fp("something else"))
+    unread = msgspec.structs.replace(unread, content=None)
+    desk.commit(first, same, other, unread)
+    reasons = desk.store.reasons
+    [owner] = reasons.find("a")
+    assert [each.key for each in reasons.twins(owner.owner, limit=9)] == ["b"]
+    [owner] = reasons.find("c")
+    assert reasons.twins(owner.owner, limit=9) == []
+    [owner] = reasons.find("d")
+    assert reasons.twins(owner.owner, limit=9) == []
+
+
 def test_rows_are_found_by_the_first_digits_of_their_id(desk):
     rows = [HeldRow("ab" * 16, fp("v"), fp("p")), HeldRow("ac" * 16, fp("v"), fp("p"))]
     desk.commit(explained(desk, "a", upserted=rows))
