@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ragflow.api.why import why
     from ragflow.api.why_not import why_not
     from ragflow.core.durations import hours, minutes, seconds
-    from ragflow.core.items import Item, Part, Row
+    from ragflow.core.items import Draft, Item, Part, Row
     from ragflow.core.members import Members
     from ragflow.core.options import Timeouts
     from ragflow.core.resource_use import resource
@@ -34,6 +34,7 @@ _HOMES = {
     "Content": "ragflow.documents",
     "DeadLetters": "ragflow.api.dead_letters",
     "Document": "ragflow.documents",
+    "Draft": "ragflow.core.items",
     "Element": "ragflow.documents",
     "Entry": "ragflow.interfaces.ingestion",
     "GiveUp": "ragflow.errors",
@@ -70,6 +71,7 @@ __all__ = [
     "Content",
     "DeadLetters",
     "Document",
+    "Draft",
     "Element",
     "Entry",
     "GiveUp",

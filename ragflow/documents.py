@@ -285,6 +285,15 @@ def _lines(
         yield (0 if stays and not number else max(begin - start, 0)), box
 
 
+class Scan(msgspec.Struct, frozen=True):
+    """A page that has to be looked at to be read, named by what is drawn on it.
+
+    Where it is, in which document and as which page, is no part of it.
+    """
+
+    digest: bytes
+
+
 class Chunk(msgspec.Struct, frozen=True, omit_defaults=True):
     """A stretch of text small enough to embed.
 

@@ -4,9 +4,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import msgspec
+
 from ragflow.core.handles import End, Groups, Handle, Items, RecordedTask, Value, recording
 from ragflow.core.joins import alike, check_join, check_rule, takes_item, united
 from ragflow.core.node import Branch, Node
+from ragflow.core.options import Options
 from ragflow.core.pipeline_graph import PipelineGraph
 from ragflow.core.resource_use import Resource, ResourceUse
 from ragflow.core.shapes import Shape
@@ -122,6 +125,45 @@ class GraphBuilder:
 
     def record(self, task: RecordedTask, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Handle:
         """Record one call of a task; return the handle of what will come out."""
+        handle = self._record(task, args, kwargs)
+        if task.completion is None:
+            return handle
+        return self._completed(task, self._nodes[handle.node], kwargs)
+
+    def _completed(self, task: RecordedTask, draft: Node, given: dict[str, Any]) -> Handle:
+        """Record what is made of the parts of drafts, and of the drafts with it."""
+        completion = task.completion
+        parts = self._free(f"{draft.name}-parts")
+        self._nodes[parts] = Node(
+            name=parts,
+            shape=Shape.PARTS,
+            data=(draft.name,),
+            origin=draft.origin,
+            lineage=(*draft.lineage, parts),
+        )
+        settings = completion.options_of_parts(task.settings, Options())
+        each = completion.parts.options(**settings)
+        made = self._record(
+            each,
+            (Items(parts), *(Items(name) for name in draft.data)),
+            completion.parameters_of(each, given),
+        )
+        self._nodes[made.node] = msgspec.structs.replace(self._nodes[made.node], is_of_parts=True)
+        whole = completion.whole.options(executor="inline", memo=task.settings.memo)
+        name = self._free(whole.name)
+        self._nodes[name] = Node(
+            name=name,
+            shape=Shape.ITEM,
+            task=whole,
+            data=(draft.name, parts, made.node),
+            parameters=whole.signature.parameters.convert(completion.parameters_of(whole, given)),
+            origin=draft.origin,
+            lineage=draft.lineage,
+            is_of_drafts=True,
+        )
+        return Items(name)
+
+    def _record(self, task: RecordedTask, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Handle:
         name = self._free(task.name)
         self._check_data(task, args)
         resources = {

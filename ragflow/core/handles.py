@@ -140,6 +140,7 @@ class RecordedTask(Protocol):
     target: str | None
     place: str | None
     cost: Any
+    completion: Any
 
 
 class Recorder(Protocol):

@@ -1,11 +1,12 @@
 """What travels through a pipeline: a key, a value and an envelope."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
 T_co = TypeVar("T_co", covariant=True)
+P_co = TypeVar("P_co", covariant=True)
 
 #: Names what a value computed with; 20 bytes of BLAKE2b.
 Fingerprint = bytes
@@ -21,6 +22,19 @@ class Part(msgspec.Struct, Generic[T_co], frozen=True):
 
     value: T_co
     envelope: Envelope = {}
+
+
+class Draft(msgspec.Struct, Generic[T_co, P_co], frozen=True):
+    """A value that is whole once something was made of each of its parts.
+
+    What a task returns that names them in ``@task(parts=..., whole=...)``: the task `parts` is
+    called for each, by itself, and remembered by the part's value alone; `whole` is given the
+    value and what became of the parts. Without parts the value is whole as it is.
+    """
+
+    value: T_co
+    #: Each with the envelope that says where it stands; equal values are made into the same.
+    parts: Sequence[Part[P_co]] = ()
 
 
 class Item(msgspec.Struct, Generic[T_co], frozen=True):

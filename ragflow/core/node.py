@@ -24,7 +24,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     shape: Shape
-    #: The task; None for `read`, `group`, `split` and ``|``, which are built in.
+    #: The task; None for `read`, `group`, `split`, ``|`` and parts, which are built in.
     task: Any = None
     #: Names of the nodes its data come from, in the order of the call.
     data: tuple[str, ...] = ()
@@ -47,6 +47,12 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     lineage: tuple[str, ...] = ()
     #: For a grouping: the nodes above it whose items have the very envelopes it is given.
     alike: tuple[str, ...] = ()
+    #: Whether it is called for the parts of drafts: a part's value alone names the call, since
+    #: all else that is given only helps to find what the value names.
+    is_of_parts: bool = False
+    #: Whether it makes drafts whole: its data are the drafts, their parts and what was made of
+    #: each, and it is given all parts of a draft at once. A draft without any is passed on.
+    is_of_drafts: bool = False
 
     @property
     def rule(self) -> Rule:

@@ -152,6 +152,9 @@ class EndCommit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     release: str | None = None
     #: The call that killed its workers.
     call: Fingerprint | None = None
+    #: Whether it failed by a part and its rows are all that there is without it; the rows that
+    #: it was served before are not its last good ones any more.
+    in_part: bool = False
 
 
 class OwnerCommit(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -15,9 +15,10 @@ class Shape(StrEnum):
     GROUPING = "grouping"  #: brings items together; made by `group`, never declared
     BRANCH = "branch"  #: one side of what `split` parts; never declared
     UNION = "union"  #: what ``|`` unites; never declared
+    PARTS = "parts"  #: the parts of drafts; never declared
 
 
-#: What a pipeline is given by `group`, `split` and ``|``: it calls no task.
-BUILT_IN = frozenset({Shape.GROUPING, Shape.BRANCH, Shape.UNION})
+#: What a pipeline is given by `group`, `split`, ``|`` and drafts: it calls no task.
+BUILT_IN = frozenset({Shape.GROUPING, Shape.BRANCH, Shape.UNION, Shape.PARTS})
 #: What ``@task(per=...)`` may say.
 DECLARED = tuple(shape for shape in Shape if shape not in BUILT_IN)

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from ragflow.core.items import Item, Part
+from ragflow.core.items import Draft, Item, Part
 from ragflow.core.parameters import Parameters, hints_of, type_name
 from ragflow.core.resource_use import Resource
 from ragflow.errors import PipelineError
@@ -31,6 +31,8 @@ class Signature(msgspec.Struct, frozen=True):
     data: tuple[str, ...]
     #: For each of `data`, whether it asks for ``Item[T]``.
     wants_item: tuple[bool, ...]
+    #: For each of `data`, the type of its value as annotated; Any where it is not.
+    data_kinds: tuple[Any, ...]
     #: What it computes with.
     parameters: Parameters
     #: What it needs opened.
@@ -58,7 +60,7 @@ def read_signature(
             hint="let it return a list instead of yielding",
         )
     hints = hints_of(function)
-    data, wants, resources = [], [], {}
+    data, wants, kinds, resources = [], [], [], {}
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             raise PipelineError(
@@ -68,6 +70,7 @@ def read_signature(
         if parameter.kind is not parameter.KEYWORD_ONLY:
             data.append(parameter.name)
             wants.append(_is_item(hints.get(parameter.name), batch=batch))
+            kinds.append(_kind(hints.get(parameter.name)))
         elif isinstance(parameter.default, Resource):
             resources[parameter.name] = parameter.default
         elif isinstance(hints.get(parameter.name), Resource):
@@ -86,6 +89,7 @@ def read_signature(
     return Signature(
         data=tuple(data),
         wants_item=tuple(wants),
+        data_kinds=tuple(kinds),
         parameters=Parameters.of(
             function, owner=f"the task {function.__name__}", skip=[*data, *resources]
         ),
@@ -150,8 +154,19 @@ def _element(hint: Any) -> Any | None:
 def _without_none(hint: Any) -> Any:
     if typing.get_origin(hint) not in (typing.Union, types.UnionType):
         return hint
-    kept = [argument for argument in typing.get_args(hint) if argument is not type(None)]
+    kept = [
+        argument
+        for argument in typing.get_args(hint)
+        if argument is not type(None) and typing.get_origin(argument) is not Draft
+    ]
     return kept[0] if len(kept) == 1 else typing.Union[tuple(kept)]  # noqa: UP007
+
+
+def _kind(hint: Any) -> Any:
+    """Return what a parameter is annotated with, that of ``Item[T]`` without the item."""
+    if typing.get_origin(hint) is Item:
+        return typing.get_args(hint)[0]
+    return Any if hint is None or hint is Item else hint
 
 
 def _is_item(hint: Any, *, batch: bool) -> bool:

@@ -7,10 +7,11 @@ the plain function it decorates.
 import functools
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing
-from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
+from typing import Any, Generic, Literal, ParamSpec, Protocol, TypeVar, cast, overload
 
+from ragflow.core.drafts import Completion, check_completion
 from ragflow.core.handles import Handle, Items, recording
-from ragflow.core.items import Part, Row
+from ragflow.core.items import Draft, Part, Row
 from ragflow.core.options import Options, changed, check_names, check_options
 from ragflow.core.resource_use import Resource, ResourceUse
 from ragflow.core.secret_reference import Secret
@@ -38,6 +39,7 @@ class Task(Generic[P, R_co, V_co]):
         place: str | None = None,
         space: str | None = None,
         cost: Resource[Any] | None = None,
+        completion: Completion | None = None,
     ) -> None:
         functools.update_wrapper(self, function)
         self.function = function
@@ -51,6 +53,8 @@ class Task(Generic[P, R_co, V_co]):
         self.space = space
         #: Opens what says, to a plan, what a call costs: an `ragflow.interfaces.execution.Cost`.
         self.cost = cost
+        #: The tasks that make whole what it drafts.
+        self.completion = completion
         self.signature: Signature = read_signature(
             function, batch=shape is Shape.BATCH, whole=shape in (Shape.STEP, Shape.SOURCE)
         )
@@ -77,6 +81,7 @@ class Task(Generic[P, R_co, V_co]):
             place=self.place,
             space=self.space,
             cost=self.cost,
+            completion=self.completion,
         )
 
     @overload
@@ -94,7 +99,12 @@ class Task(Generic[P, R_co, V_co]):
                     f"{self.name!r} was given {value!r} outside of its pipeline",
                     hint="call tasks on handles inside the @pipeline function only",
                 )
-        return self._plainly(args, kwargs)
+        if self.completion is None:
+            return self._plainly(args, kwargs)
+        made = self._plainly(args, dict(kwargs))
+        if not isinstance(made, Draft):
+            return made
+        return self.completion.completed(made, args, kwargs)
 
     def _plainly(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call the function as it is, opening the resources it was not given."""
@@ -175,6 +185,13 @@ def _check(task: Task[Any, Any, Any]) -> None:
             f"the task {task.name!r} was given cost={task.cost!r}, which is no resource",
             hint="declare what says what a call costs with @resource",
         )
+    if task.completion is not None:
+        check_completion(task.name, task.completion)
+        if task.shape is not Shape.ITEM or task.signature.cuts or task.signature.is_async:
+            raise PipelineError(
+                f"the task {task.name!r} cannot draft: it is not called for one item",
+                hint='parts= and whole= are for a task with per="item" that returns one Draft',
+            )
     if task.space is not None and task.space not in task.signature.resources:
         raise PipelineError(
             f"the task {task.name!r} has no resource {task.space!r}, which space= names",
@@ -201,6 +218,14 @@ def task(function: Callable[P, T], /) -> Task[P, T, T]: ...
 @overload
 def task(
     *,
+    parts: Task[..., Any, Any],
+    whole: Task[..., R_co, V_co],
+    version: str | None = None,
+    **options: Any,
+) -> "Drafting[R_co, V_co]": ...
+@overload
+def task(
+    *,
     per: Literal["item", "group", "batch", "run", "source", "target"] = "item",
     version: str | None = None,
     target: str | None = None,
@@ -217,11 +242,20 @@ def task(function: Callable[..., Any] | None = None, /, **declared: Any) -> Any:
     ``"run"`` (a step, given no items), nothing (``"source"``: yields items), or the parts an
     end writes (``"target"``). `version` stands for the code where it cannot be followed. `cost`
     is a resource that opens a `Cost`: with ``plan="count"`` a plan adds up what calls would cost.
-    Further keywords are `Options`.
+    A task that returns a `Draft` names in `parts` the task that is called for each of its parts,
+    and in `whole` the one that is given the value and what became of them. Further keywords
+    are `Options`.
     """
     if function is not None:
         return Decorator()(function)
     return Decorator(**declared)
+
+
+class Drafting(Protocol[R_co, V_co]):
+    """What ``@task(parts=..., whole=...)`` returns: what a call comes to is what `whole` says."""
+
+    def __call__(self, function: Callable[P, Any], /) -> Task[P, R_co, V_co]:
+        """Make the function a task."""
 
 
 class Decorator:
@@ -236,6 +270,8 @@ class Decorator:
         place: str | None = None,
         space: str | None = None,
         cost: Resource[Any] | None = None,
+        parts: Task[..., Any, Any] | None = None,
+        whole: Task[..., Any, Any] | None = None,
         **options: Any,
     ) -> None:
         known = [shape.value for shape in DECLARED]
@@ -249,7 +285,12 @@ class Decorator:
             "place": place,
             "space": space,
             "cost": cost,
+            "completion": None,
         }
+        if (parts is None) is not (whole is None):
+            raise PipelineError("parts= and whole= are declared together, or not at all")
+        if parts is not None:
+            self._facts["completion"] = Completion(parts, whole)
         self._options = check_options("@task", options)
 
     @overload

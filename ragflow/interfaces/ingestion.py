@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import msgspec
 
-from ragflow.documents import Content, Document, Vector
+from ragflow.core.items import Draft
+from ragflow.documents import Content, Document, Scan, Vector
 
 EmbedKind = Literal["document", "query"]
 
@@ -46,12 +47,28 @@ class Parser(Protocol):
     #: Media types it reads, e.g. ``("application/pdf",)``.
     media_types: tuple[str, ...]
 
-    def parse(self, document: Document, options: ParseOptions) -> Content:
-        """Return the content.
+    def parse(self, document: Document, options: ParseOptions) -> Content | Draft[Content, Scan]:
+        """Return the content; or what there is of it before its scans are recognized.
+
+        A draft's content has every page, those that are scans too, and each scan's envelope
+        says on which ``page`` it is, from 1. Only a parser that is `Recognizing` drafts.
 
         Deterministic for equal bytes, media type and options. Raises `ParseError` when the
         bytes are not what they claim and `SkipDocument` when there is nothing to read or a
         program is missing; every other exception is a bug of the parser.
+        """
+
+
+@runtime_checkable
+class Recognizing(Protocol):
+    """A parser of documents whose pages may have to be looked at."""
+
+    def recognize(self, document: Document, page: int, options: ParseOptions) -> Content:
+        """Return what is written on a page, counted from 1: a content of one page.
+
+        Deterministic for the scan that the page is and the options; without elements where
+        nothing is written. Raises `SkipDocument` when a program is missing, `ParseError` when
+        the page cannot be read, `RetryTask` when that took too long.
         """
 
 

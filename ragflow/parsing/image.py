@@ -4,13 +4,15 @@ import io
 from collections.abc import Iterator
 from typing import cast
 
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
+from PIL.TiffImagePlugin import TiffImageFile
 
-from ragflow.documents import Content, Document
+from ragflow.core.items import Draft
+from ragflow.documents import Content, Document, Page, Scan, digest_of
 from ragflow.interfaces.ingestion import ParseOptions
-from ragflow.parsing.blocks import Sheet, compose_pages
-from ragflow.parsing.ocr import recognize
+from ragflow.parsing.ocr import recognized_page
 from ragflow.parsing.reasons import Reason, skipped
+from ragflow.parsing.scans import scan_parts
 from ragflow.parsing.tesseract import Tesseract
 
 #: The most pixels a frame may have. Below the number at which Pillow itself warns.
@@ -21,6 +23,9 @@ MOST_FRAMES = 1000
 _FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF")
 #: Formats whose frames are pages rather than moments of an animation.
 _PAGED = frozenset({"TIFF"})
+#: Tags of a TIFF that say where the stretches of a frame begin, and how long they are.
+_STRIPS, _TILES = (273, 279), (324, 325)
+_PLACES = frozenset((*_STRIPS, *_TILES, 330, 34665, 34853))
 #: Pixels an inch where the file states none: one pixel is one point.
 _UNSTATED = 72.0
 
@@ -37,32 +42,53 @@ class ImageParser:
         "image/gif",
     )
 
-    def parse(self, document: Document, options: ParseOptions) -> Content:
-        """Return the recognized text, a paragraph an element."""
+    def parse(self, document: Document, options: ParseOptions) -> Content | Draft[Content, Scan]:
+        """Return the frames, each a scan."""
         if not options.ocr:
             raise skipped(
                 Reason.OCR_OFF, "text in images is not recognized because OCR is switched off"
             )
         data = document.read()
         notes: list[str] = []
-        sheets: list[Sheet] = []
+        pages: list[Page] = []
+        digests: list[bytes] = []
         with _opened(data) as image:
-            tesseract = Tesseract(options.languages)
             for number, frame in enumerate(_frames(image, notes), start=1):
-                resolution = _resolution(frame)
-                upright = _upright(frame)
-                width, height = (round(side * 72 / resolution, 2) for side in upright.size)
-                blocks = recognize(upright, tesseract, resolution=resolution)
-                sheets.append(Sheet(number=number, size=(width, height), blocks=blocks))
-        composition = compose_pages(sheets)
-        if not composition.elements:
-            raise skipped(Reason.NO_TEXT, "there is no writing in the image")
-        return Content(
-            text=composition.text,
-            elements=composition.elements,
-            pages=composition.pages,
-            notes=tuple(notes),
-        )
+                points = 72 / _resolution(frame)
+                width, height = (round(side * points, 2) for side in _upright_size(frame))
+                pages.append(Page(number=number, start=0, end=0, size=(width, height)))
+                digests.append(_digest(frame, data))
+        content = Content(text="", pages=tuple(pages), notes=tuple(notes))
+        return Draft(content, scan_parts(enumerate(digests)))
+
+    def recognize(self, document: Document, page: int, options: ParseOptions) -> Content:
+        """Return what is written on a frame, a paragraph an element."""
+        recognizer = Tesseract(options.languages)
+        with _opened(document.read()) as image:
+            if page > 1:
+                image.seek(page - 1)
+                _check_size(image)
+            resolution, upright = _resolution(image), _upright(image)
+        return recognized_page(upright, recognizer, resolution=resolution)
+
+
+def _digest(frame: Image.Image, data: bytes) -> bytes:
+    """Return the digest of a frame by its own bytes in the file, and all it says of itself."""
+    if frame.format not in _PAGED or getattr(frame, "n_frames", 1) == 1:
+        return digest_of(data)
+    tags = cast(TiffImageFile, frame).tag_v2
+    told = sorted((tag, repr(tags[tag])) for tag in tags if tag not in _PLACES)
+    parts = [repr(told).encode("utf-8", "surrogatepass")]
+    for places, sizes in (_STRIPS, _TILES):
+        where, lengths = tags.get(places, ()), tags.get(sizes, ())
+        parts += [data[at : at + size] for at, size in zip(where, lengths, strict=True)]
+    return digest_of(b"".join(digest_of(part) for part in parts))
+
+
+def _upright_size(frame: Image.Image) -> tuple[int, int]:
+    """Return width and height as the frame is meant to be seen."""
+    lies = frame.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+    return (frame.height, frame.width) if lies else (frame.width, frame.height)
 
 
 def colored_frames(data: bytes) -> Iterator[tuple[Image.Image, float]]:

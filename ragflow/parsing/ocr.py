@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from ragflow.documents import Box
-from ragflow.parsing.blocks import Block
+from ragflow.documents import Box, Content
+from ragflow.parsing.blocks import Block, Sheet, compose_pages
 from ragflow.parsing.boxes import around, rounded
 from ragflow.parsing.paragraphs import joined
 from ragflow.parsing.tesseract import Tesseract
@@ -61,6 +61,21 @@ def recognize(image: Image.Image, tesseract: Tesseract, *, resolution: float) ->
     paragraphs = (list(group) for _, group in groupby(words, key=lambda word: word.paragraph))
     blocks = (_block(paragraph, 72 / resolution) for paragraph in paragraphs)
     return tuple(block for block in blocks if _is_writing(block))
+
+
+def recognized_page(
+    image: Image.Image,
+    tesseract: Tesseract,
+    *,
+    resolution: float,
+    size: tuple[float, float] | None = None,
+) -> Content:
+    """Return what `recognize` finds as the content of one page, of this size in points."""
+    if size is None:
+        size = (round(image.width * 72 / resolution, 2), round(image.height * 72 / resolution, 2))
+    blocks = recognize(image, tesseract, resolution=resolution)
+    composition = compose_pages([Sheet(number=1, size=size, blocks=blocks)])
+    return Content(text=composition.text, elements=composition.elements, pages=composition.pages)
 
 
 def _read(image: Image.Image, tesseract: Tesseract, resolution: float) -> list[_Word]:

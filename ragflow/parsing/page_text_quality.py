@@ -2,9 +2,8 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from ragflow.parsing.blocks import Block
 from ragflow.parsing.pdf_lines import Line
 
 #: Text of which more than this part has no meaning is none; of which more than the other part
@@ -16,10 +15,13 @@ _PARTLY_MEANINGLESS = 0.05
 _ENOUGH = 100
 _FEWEST_VOWELS = 0.2
 _VOWELS = "aeiouyäöüæøœı"
-#: What recognition reads of a doubtful page counts if it has so large a part of its letters.
+#: A page with fewer letters has little to lose; of another, what recognition reads counts if it has
+#: so large a part of its letters.
+FEW_LETTERS = 40
 _AS_MUCH = 0.5
 
-_MEANINGLESS = re.compile("[\x00-\x1f\x7f-\x9f\ue000-\uf8ff\ufffd]")
+#: Line ends and tabs stand between words.
+_MEANINGLESS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ue000-\uf8ff\ufffd]")
 _LATIN = re.compile(r"[a-zäöüæøœı]")
 
 
@@ -39,12 +41,10 @@ def is_doubtful(lines: Iterable[Line]) -> bool:
     return _is_odd(text)
 
 
-def is_better(recognized: Sequence[Block], lines: Iterable[Line]) -> bool:
+def is_better(read: str, text: str) -> bool:
     """Say whether what was recognized of a page is to be taken for its text."""
-    text = "".join(line.text for line in lines)
-    read = "".join(block.text for block in recognized)
-    if not _is_odd(text):
-        return bool(read)
+    if _letters(text) < FEW_LETTERS:
+        return bool(read.strip())
     return not _is_odd(read) and _letters(read) >= _AS_MUCH * _letters(text)
 
 

@@ -1,24 +1,24 @@
 """What does a PDF say? Page by page: its text, or what OCR reads where it has none."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
 
 import pypdfium2
 
-from ragflow.documents import Content, Document
-from ragflow.errors import ParseError, SkipDocument
+from ragflow.core.items import Draft
+from ragflow.documents import Content, Document, Scan
 from ragflow.interfaces.ingestion import ParseOptions
-from ragflow.parsing.blocks import Block, Sheet, compose_pages
-from ragflow.parsing.ocr import recognize
-from ragflow.parsing.page_text_quality import has_meaning, is_better, is_doubtful
+from ragflow.parsing.blocks import Sheet, compose_pages
+from ragflow.parsing.ocr import recognized_page
+from ragflow.parsing.page_text_quality import FEW_LETTERS, has_meaning, is_doubtful
 from ragflow.parsing.pdf_blocks import key
 from ragflow.parsing.pdf_file import MOST_PAGES, PageFacts, PdfFile, needs_too_much, opened
 from ragflow.parsing.pdf_layout import laid_out
+from ragflow.parsing.pdf_objects import page_digests
 from ragflow.parsing.reasons import Reason, skipped, unreadable
+from ragflow.parsing.scans import digests_in, page_numbers, scan_parts
 from ragflow.parsing.tesseract import Tesseract
 
-#: A page with fewer letters that is mostly picture is a scan with a stamp on it.
-_FEW_LETTERS = 40
+#: A page with few letters that is mostly picture is a scan with a stamp on it.
 _MOSTLY_PICTURE = 0.5
 
 _UNREADABLE_PAGE = PageFacts((0.0, 0.0), (), is_drawn_on=False, covered=0.0, picture_bytes=0)
@@ -33,15 +33,16 @@ class PdfParser:
 
     media_types: tuple[str, ...] = ("application/pdf",)
 
-    def parse(self, document: Document, options: ParseOptions) -> Content:
-        """Return the text of all pages, a paragraph an element."""
-        with opened(document.read(), options.passwords.values) as file:
+    def parse(self, document: Document, options: ParseOptions) -> Content | Draft[Content, Scan]:
+        """Return the text of all pages, a paragraph an element, and the pages that are scans."""
+        data = document.read()
+        with opened(data, options.passwords.values) as file:
             reading = _Reading(file)
-            reading.recognize_scans(options)
+            scans = reading.scans(options)
             composition = compose_pages(list(reading.sheets()))
-            if not composition.elements:
+            if not composition.elements and not scans:
                 raise reading.nothing_read()
-            return Content(
+            content = Content(
                 text=composition.text,
                 elements=composition.elements,
                 pages=composition.pages,
@@ -49,6 +50,28 @@ class PdfParser:
                 language=file.language,
                 notes=tuple(reading.notes),
             )
+        if not scans:
+            return content
+        found = None
+        if not file.was_repaired:
+            found = page_digests(data, scans, count=file.page_count)
+        digests = found or digests_in(data, scans)
+        return Draft(content, scan_parts(zip(scans, digests, strict=True)))
+
+    def recognize(self, document: Document, page: int, options: ParseOptions) -> Content:
+        """Return what is written on a page, a paragraph an element."""
+        recognizer = Tesseract(options.languages)
+        with opened(document.read(), options.passwords.values) as file:
+            facts = file.page(page - 1)
+            if facts is None:
+                raise unreadable(Reason.DAMAGED, "it could not be drawn")
+            if needs_too_much(facts):
+                raise unreadable(Reason.OCR_FAILED, "the picture on it is too large")
+            try:
+                image, resolution = file.drawn(page - 1)
+            except pypdfium2.PdfiumError as error:
+                raise unreadable(Reason.DAMAGED, "it could not be drawn") from error
+        return recognized_page(image, recognizer, resolution=resolution, size=facts.size)
 
 
 class _Reading:
@@ -57,8 +80,6 @@ class _Reading:
     def __init__(self, file: PdfFile) -> None:
         self.notes: list[str] = []
         self._file = file
-        self._recognized: dict[int, tuple[Block, ...]] = {}
-        self._failure: ParseError | None = None
         if file.was_repaired:
             self.notes.append("The file is damaged and was repaired.")
         if file.page_count == MOST_PAGES:
@@ -73,62 +94,40 @@ class _Reading:
             if _is_picture(page) or is_doubtful(page.lines)
         ]
 
-    def recognize_scans(self, options: ParseOptions) -> None:
-        """Recognize the pages that are pictures; raise `SkipDocument` if that is all there is."""
-        if not self._scans:
-            return
-        try:
-            if not options.ocr:
-                raise skipped(
-                    Reason.OCR_OFF, "text in images is not recognized because OCR is switched off"
-                )
-            tesseract = Tesseract(options.languages)
-        except SkipDocument as reason:
-            if not any(page.lines for page in self._pages if not _is_picture(page)):
-                raise
-            self._note(self._scans, f"Not recognized, because {reason}")
-            return
-        failed = []
-        for index in self._scans:
-            try:
-                self._recognized[index] = self._recognize(index, tesseract)
-            except ParseError as failure:
-                self._failure = self._failure or failure
-                failed.append(index)
-        if failed:
-            self._note(failed, f"Not recognized, because {self._failure}")
+    def scans(self, options: ParseOptions) -> list[int]:
+        """Return the pages that are pictures, or whose text may be wrong.
 
-    def _recognize(self, index: int, tesseract: Tesseract) -> tuple[Block, ...]:
-        if needs_too_much(self._pages[index]):
-            raise unreadable(Reason.OCR_FAILED, "the picture on it is too large")
-        try:
-            image, resolution = self._file.drawn(index)
-        except pypdfium2.PdfiumError as error:
-            raise unreadable(Reason.DAMAGED, "it could not be drawn") from error
-        return recognize(image, tesseract, resolution=resolution)
+        Raises `SkipDocument` if there is nothing but pictures, and they are not to be recognized.
+        """
+        if not self._scans or options.ocr:
+            return self._scans
+        reason = skipped(
+            Reason.OCR_OFF, "text in images is not recognized because OCR is switched off"
+        )
+        if not any(page.lines for page in self._pages if not _is_picture(page)):
+            raise reason
+        self._note(self._scans, f"Not recognized, because {reason}")
+        return []
 
     def sheets(self) -> Iterator[Sheet]:
-        """Yield each page with its blocks: what was recognized, else the text that is there."""
-        blocks = laid_out(self._pages, _titles(self._file))
+        """Yield each page with its blocks."""
+        blocks = laid_out(self._pages, _titles(self._file), apart=set(self._scans))
         for index, page in enumerate(self._pages):
-            recognized = self._recognized.get(index, ())
             yield Sheet(
                 number=index + 1,
                 size=page.size if index not in self._unread else None,
-                blocks=recognized if is_better(recognized, page.lines) else blocks[index],
+                blocks=blocks[index],
             )
 
     def nothing_read(self) -> Exception:
         """Return the reason for which there is no text at all."""
-        if self._failure is not None:
-            return self._failure
         if len(self._unread) == len(self._pages):
             return unreadable(Reason.DAMAGED, "no page of the PDF could be read: it is damaged")
         return skipped(Reason.NO_TEXT, "there is no text in the PDF and no writing on its pages")
 
     def _note(self, pages: Sequence[int], what: str) -> None:
         if pages:
-            self.notes.append(f"{what}: {_page_numbers(pages)}.")
+            self.notes.append(f"{what}: {page_numbers([index + 1 for index in pages])}.")
 
 
 def _meaningful(page: PageFacts) -> PageFacts:
@@ -140,7 +139,7 @@ def _is_picture(page: PageFacts) -> bool:
     letters = sum(sum(map(str.isalnum, line.text)) for line in page.lines)
     if letters == 0:
         return page.is_drawn_on
-    return letters < _FEW_LETTERS and page.covered >= _MOSTLY_PICTURE
+    return letters < FEW_LETTERS and page.covered >= _MOSTLY_PICTURE
 
 
 def _titles(file: PdfFile) -> Mapping[int, Mapping[str, int]]:
@@ -151,12 +150,3 @@ def _titles(file: PdfFile) -> Mapping[int, Mapping[str, int]]:
         if title:
             titles.setdefault(entry.page, {}).setdefault(title, entry.level)
     return titles
-
-
-def _page_numbers(pages: Sequence[int]) -> str:
-    """Return page indices as people write page numbers: ``page 3``, ``pages 1-4, 7``."""
-    runs = []
-    for _, run in groupby(enumerate(pages), key=lambda numbered: numbered[1] - numbered[0]):
-        numbers = [page + 1 for _, page in run]
-        runs.append(str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]}-{numbers[-1]}")
-    return ("page " if len(pages) == 1 else "pages ") + ", ".join(runs)

@@ -1,7 +1,7 @@
 """What is on the pages of a PDF, in the order in which people read it?"""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from ragflow.parsing.blocks import Block
@@ -29,13 +29,16 @@ class _Group(NamedTuple):
 
 
 def laid_out(
-    pages: Sequence[PageFacts], outline: Mapping[int, Mapping[str, int]]
+    pages: Sequence[PageFacts],
+    outline: Mapping[int, Mapping[str, int]],
+    apart: Collection[int] = (),
 ) -> list[tuple[Block, ...]]:
     """Return the blocks of every page in reading order.
 
     `outline` gives for each page the levels of its titles; see `Headings`. What runs above and
     below the text of pages is kept beside the text, and steps aside from a paragraph or a table
-    that goes on over the page: before where that begins, and after where it ends.
+    that goes on over the page: before where that begins, and after where it ends. Nothing goes on
+    to or from pages that are to stand `apart`.
     """
     hyphens = Hyphens(line for page in pages for line in page.lines)
     parts = [with_tables(page.lines, page.rules, hyphens) for page in pages]
@@ -48,7 +51,7 @@ def laid_out(
         for run in page
         for group in _groups(number, run, headings)
     ]
-    bodies = _joined(groups, hyphens, len(pages))
+    bodies = _joined(groups, hyphens, len(pages), apart)
     return [
         _page(body, parts[number], heads.get(number, RunningHeads()), bodies[number + 1 :][:1])
         for number, body in enumerate(bodies)
@@ -81,13 +84,15 @@ def _groups(page: int, run: Sequence[Line], headings: Headings) -> list[_Group]:
     ]
 
 
-def _joined(groups: list[_Group], hyphens: Hyphens, count: int) -> list[list[Block]]:
+def _joined(
+    groups: list[_Group], hyphens: Hyphens, count: int, apart: Collection[int]
+) -> list[list[Block]]:
     """Return the blocks of each page; one that is the rest of another has a joint."""
     bodies: list[list[Block]] = [[] for _ in range(count)]
     joint: str | None = None
     for place, group in enumerate(groups):
         following = groups[place + 1] if place + 1 < len(groups) else None
-        goes_on = following is not None and _goes_on(group, following)
+        goes_on = following is not None and _goes_on(group, following, apart)
         if goes_on and following is not None and (above := group.lines[0].table):
             below = following.lines[0].table
             if below is not None:
@@ -105,7 +110,9 @@ def _joined(groups: list[_Group], hyphens: Hyphens, count: int) -> list[list[Blo
     return bodies
 
 
-def _goes_on(above: _Group, below: _Group) -> bool:
+def _goes_on(above: _Group, below: _Group, apart: Collection[int]) -> bool:
+    if above.page != below.page and (above.page in apart or below.page in apart):
+        return False
     if not (above.is_last and below.is_first) or below.page - above.page > 1:
         return False
     return goes_over(

@@ -1,16 +1,22 @@
 """What does a document say? The one entry: bytes of any kind in, content or a reason out."""
 
 import importlib
+from collections.abc import Callable
 from functools import cache
-from typing import cast
+from typing import TypeVar, cast
 
-from ragflow.documents import Content, Document
-from ragflow.errors import DocumentError
-from ragflow.interfaces.ingestion import ParseOptions, Parser
+from ragflow.core.drafts import lacking
+from ragflow.core.items import Draft, Part
+from ragflow.documents import Content, Document, Scan
+from ragflow.errors import DocumentError, ParseError, RetryTask, SkipDocument
+from ragflow.interfaces.ingestion import ParseOptions, Parser, Recognizing
 from ragflow.parsing.descriptions import described
 from ragflow.parsing.media_types import ENCRYPTED_OFFICE
 from ragflow.parsing.reasons import Reason, skipped, unreadable
 from ragflow.parsing.requirements import is_installed
+from ragflow.parsing.scans import PAGE, with_pages
+
+T = TypeVar("T")
 
 #: The most bytes a document may have.
 LARGEST = 512 * 1024 * 1024
@@ -72,12 +78,58 @@ EXTRAS: dict[str, tuple[str, str]] = {
 def parse(document: Document, options: ParseOptions) -> Content:
     """Return what the document says: its text, in reading order, with its structure.
 
+    Its scans are recognized one after another. Raises what `draft` and `recognize` raise; what
+    the latter does, only where there is nothing without.
+    """
+    drafted = draft(document, options)
+    if not isinstance(drafted, Draft):
+        return drafted
+    made: list[Part[Content | None]] = []
+    failures: list[Exception] = []
+    for part in drafted.parts:
+        try:
+            made.append(Part(recognize(document, part.envelope[PAGE], options), part.envelope))
+        except (DocumentError, OSError) as failure:
+            failures.append(failure)
+            made.append(lacking(part, failure))
+    try:
+        return with_pages(drafted.value, made)
+    except SkipDocument:
+        if failures:
+            raise failures[0] from None
+        raise
+
+
+def draft(document: Document, options: ParseOptions) -> Content | Draft[Content, Scan]:
+    """Return what the document says as far as it need not be looked at, and its scans.
+
     Deterministic for equal bytes, media type and options. Safe to call from several threads.
     Raises `SkipDocument` when there is nothing to be done for the document (no parser, no
     text, a password, a missing program) and `ParseError` when its bytes could not be read;
     `code` of either is a `Reason`. An `OSError` is the document's own: its bytes could not be
     had. Nothing else is raised, whatever the bytes are.
     """
+    parser, at_hand = _fetched(document)
+    return _explained(document, lambda: parser.parse(at_hand, options))
+
+
+def recognize(document: Document, page: int, options: ParseOptions) -> Content:
+    """Return what is written on a page, from 1, of a document that `draft` said is a scan.
+
+    Deterministic for the scan and the options, whatever document it is in. Raises as `draft`
+    does, and `RetryTask` where it took too long.
+    """
+    parser, at_hand = _fetched(document)
+    assert isinstance(parser, Recognizing)
+    try:
+        return _explained(document, lambda: parser.recognize(at_hand, page, options))
+    except (ParseError, RetryTask) as error:
+        named = f"page {page}: {error}"
+        raise type(error)(named, code=error.code, hint=error.hint) from error
+
+
+def _fetched(document: Document) -> tuple[Parser, Document]:
+    """Return what reads a document, and the document with its bytes at hand."""
     parser = _parser_for(document.media_type)
     if document.size > LARGEST:
         raise skipped(
@@ -88,9 +140,13 @@ def parse(document: Document, options: ParseOptions) -> Content:
     data = document.read()
     if not data:
         raise skipped(Reason.EMPTY, "the file is empty")
-    at_hand = Document(document.media_type, b"", len(data), lambda: data)
+    return parser, Document(document.media_type, b"", len(data), lambda: data)
+
+
+def _explained(document: Document, reading: Callable[[], T]) -> T:
+    """Return what is read; what libraries raise on a document's bytes becomes its own error."""
     try:
-        return parser.parse(at_hand, options)
+        return reading()
     except DocumentError:
         raise
     except (MemoryError, RecursionError) as error:

@@ -16,7 +16,8 @@ class Reason(StrEnum):
     OCR_MISSING = "ocr_missing"  #: it consists of images, and Tesseract is not installed
     LANGUAGE_MISSING = "language_missing"  #: Tesseract lacks a language that was asked for
     LIBRARY_MISSING = "library_missing"  #: what reads its type is an extra that is not installed
-    OCR_FAILED = "ocr_failed"  #: Tesseract gave up, or took too long
+    OCR_FAILED = "ocr_failed"  #: what recognizes text gave up
+    OCR_SLOW = "ocr_slow"  #: recognizing the text took too long; it may do better another time
     TOO_LARGE = "too_large"  #: it goes beyond a limit that protects the machine
     EXHAUSTED = "exhausted"  #: reading it took more memory or a deeper stack than there is
     DAMAGED = "damaged"  #: its bytes are not what they claim to be

@@ -4,6 +4,7 @@ import re
 import shutil
 from typing import TYPE_CHECKING, Any
 
+from ragflow.errors import RetryTask
 from ragflow.parsing.reasons import Reason, skipped, unreadable
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Tesseract:
     def table(self, image: "Image.Image", *, resolution: int) -> str:
         """Return what Tesseract sees in an image, one row a word, columns set off by tabs.
 
-        Raises `ParseError` when the program fails or does not come to an end.
+        Raises `ParseError` when the program fails, `RetryTask` when it comes to no end.
         """
         library = _library()
         config = self._mode
@@ -70,8 +71,9 @@ class Tesseract:
             said = " ".join(str(error.message).split())[-_SUFFERED:]
             raise unreadable(Reason.OCR_FAILED, f"Tesseract gave up: {said}") from error
         except RuntimeError as error:  # how the library says that time was up
-            raise unreadable(
-                Reason.OCR_FAILED, f"recognizing the text took more than {_PATIENCE:.0f} seconds"
+            raise RetryTask(
+                f"recognizing the text took more than {_PATIENCE:.0f} seconds",
+                code=Reason.OCR_SLOW.value,
             ) from error
         return table
 

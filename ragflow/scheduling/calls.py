@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ragflow.core.items import Fingerprint, Item, Part
+from ragflow.core.items import Draft, Fingerprint, Item, Part
 from ragflow.core.parameters import type_name
 from ragflow.core.pipeline_graph import Node
 from ragflow.core.shapes import Shape
@@ -62,6 +62,8 @@ def make_call(
     """Return the call, named by the task and the fingerprints of what it is given."""
     if not node.task.settings.memo:
         return Call(node, path, inputs, owner, None)
+    if node.is_of_parts:
+        return Call(node, path, inputs, owner, fingerprint_call(task, [inputs[0].fingerprint]))
     names = []
     for datum, wants_item in zip(inputs, node.task.signature.wants_item, strict=True):
         names.append(datum.fingerprint)
@@ -152,6 +154,9 @@ def arguments_of(node: Node, owner: str, inputs: Sequence[Datum]) -> list[Any]:
 
 def _performed(call: Call, outcome: Any, kind: str) -> Performed:
     signature = call.node.task.signature
+    drafted: Sequence[Part[Any]] = ()
+    if isinstance(outcome, Draft):
+        outcome, drafted = outcome.value, outcome.parts
     if outcome is None:
         found: list[Any] = []
     else:
@@ -172,6 +177,11 @@ def _performed(call: Call, outcome: Any, kind: str) -> Performed:
         if is_remembered(call.node) and not keeps_order(signature.returns):
             value = decoder(signature.returns)(data)
         parts.append(Datum(name, envelope, value=value))
+        kept.append((data, envelope))
+    for each in drafted:
+        data, envelope = encode(each.value), normal(each.envelope)
+        name = fingerprint_encoded(type_name(type(each.value)), data)
+        parts.append(Datum(name, envelope, value=each.value))
         kept.append((data, envelope))
     return Performed(parts, None if call.key is None else pack(kept))
 
@@ -214,8 +224,15 @@ def names_itself(kind: Any) -> bool:
 def recall(call: Call, memo: bytes, kind: str) -> list[Datum]:
     """Return what a memo says came out of a call; values are decoded when asked for."""
     decode = decoder(call.node.task.signature.returns)
-    parts = []
+    completion = call.node.task.completion
+    parts: list[Datum] = []
     for data, envelope in unpack(memo):
+        if parts and completion is not None:
+            # What follows the value of a draft are its parts.
+            name = fingerprint_encoded(type_name(completion.part_kind), data)
+            fetch = _Decoding(decoder(completion.part_kind), data)
+            parts.append(Datum(name, envelope, fetch=fetch))
+            continue
         # A value that names itself must be decoded to be named.
         if names_itself(call.node.task.signature.returns):
             value = decode(data)

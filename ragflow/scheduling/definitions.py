@@ -63,7 +63,7 @@ def code_of(node: Node) -> tuple[Callable[..., Any], str | None] | None:
     None where no code counts: where a source looks is its locator, and what it finds, or
     makes, is content.
     """
-    if node.shape in (Shape.SOURCE, Shape.UNION):
+    if node.shape in (Shape.SOURCE, Shape.UNION, Shape.PARTS):
         return None
     if node.shape is Shape.GROUPING:
         return node.subject, getattr(node.subject, "__version__", None)

@@ -7,15 +7,22 @@ stop of an ancestor stands for every part that would have been cut from it.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
+from ragflow.core.drafts import lacking
+from ragflow.core.items import Part
 from ragflow.core.joins import common
 from ragflow.core.node import Node
 from ragflow.core.rules import Decision, Rule, decide
 from ragflow.core.shapes import Shape
 from ragflow.errors import DocumentError, SkipDocument
-from ragflow.incremental.fingerprint import fingerprint_value
+from ragflow.incremental.fingerprint import (
+    fingerprint,
+    fingerprint_plain,
+    fingerprint_value,
+)
 from ragflow.scheduling.calls import Counted, Path, Stop
 from ragflow.scheduling.datum import Datum
 from ragflow.scheduling.definitions import Definitions
@@ -135,6 +142,10 @@ class Ready(msgspec.Struct, frozen=True, gc=False):
     calls: list[tuple[Path, tuple[Datum, ...]]]
     #: Why other parts are not called.
     stops: dict[Path, Stop]
+    #: Parts that are passed on without a call: drafts that had no parts.
+    passed: dict[Path, Datum] = {}
+    #: Why something is missing in what is called all the same.
+    lapses: list[Stop] = []
 
 
 def ready(node: Node, ground: Ground, tables: Mapping[str, Table]) -> Ready:
@@ -144,6 +155,8 @@ def ready(node: Node, ground: Ground, tables: Mapping[str, Table]) -> Ready:
     what is joined and waited for along the part's line of descent. A part that lacks what is
     joined is given None where the rule lets it be called all the same.
     """
+    if node.is_of_drafts:
+        return gathered(node, tables)
     looks = ground.looks_of(node)
     calls: list[tuple[Path, tuple[Datum, ...]]] = []
     stops: dict[Path, Stop] = {}
@@ -170,6 +183,57 @@ def ready(node: Node, ground: Ground, tables: Mapping[str, Table]) -> Ready:
             elif (stop := seen.stop(decision, looks.rule, node, path)) is not None:
                 stops[path] = stop
     return Ready(calls, stops)
+
+
+def gathered(node: Node, tables: Mapping[str, Table]) -> Ready:
+    """Decide for each draft whether it is made whole, and with what.
+
+    What could not be made of a part is missing, and the others are used without it. A draft
+    without parts is whole, and nobody is asked.
+    """
+    over, parts, made = (tables[name] for name in node.data)
+    cuts = len(node.lineage)
+    below: dict[Path, list[tuple[Datum, Datum | Stop]]] = defaultdict(list)
+    for path, part in parts.items():
+        entry = made.get(path)
+        if isinstance(part, Datum) and entry is not None:
+            below[path[:cuts]].append((part, entry))
+    found = Ready([], {}, {}, [])
+    for path, entry in over.items():
+        if isinstance(entry, Stop):
+            found.stops[path] = entry
+            continue
+        lapses = [each for _, each in below[path] if isinstance(each, Stop)]
+        counted = next(filter(is_counted, lapses), None)
+        if counted is not None:
+            found.stops[path] = counted
+        elif below[path]:
+            found.calls.append((path, (entry, _together(below[path]))))
+            found.lapses.extend(lapses)
+        else:
+            found.passed[path] = entry
+    return found
+
+
+def _together(made: Sequence[tuple[Datum, Datum | Stop]]) -> Datum:
+    """Return what was made of the parts of a draft as one value: where each stands, and it."""
+    names: list[bytes] = []
+    for part, entry in made:
+        if isinstance(entry, Stop):
+            missing = lacking(Part(None, part.envelope), entry.error)
+            names += (fingerprint_plain(missing.envelope), b"")
+        else:
+            names += (fingerprint_plain(part.envelope), entry.fingerprint)
+
+    def fetch() -> list[Part[Any]]:
+        return [
+            lacking(Part(None, part.envelope), entry.error)
+            if isinstance(entry, Stop)
+            else Part(entry.value(), part.envelope)
+            for part, entry in made
+        ]
+
+    return Datum(fingerprint("parts", names), {}, fetch=fetch)
 
 
 def along(table: Table, path: Path) -> Datum | Stop | None:

@@ -270,11 +270,15 @@ class Items:
         assert walk is not None
         rows = {name: self._rows(name, owner, walk.tables) for name in owner.ends}
         entering.calls = self._reached.calls(walk.keys, owner.ends)
+        lapses = self._reached.lapses(walk.lapses, owner.ends) if walk.lapses else {}
         gathered = None
         if self._gatherings is not None:
             gathered = self._gatherings.gather(owner.change.key, walk.tables)
         self._finish(
-            entering, served(owner, rows, self._s.clock.now()), owner.changed, gathered=gathered
+            entering,
+            served(owner, rows, self._s.clock.now(), lapses),
+            owner.changed,
+            gathered=gathered,
         )
 
     def _rows(

@@ -35,6 +35,8 @@ from ragflow.scheduling.datum import Datum
 from ragflow.scheduling.printing import CUT
 from ragflow.scheduling.rows import WantedRow
 
+#: What is told of an end that lacks something.
+_TOLD = ("reason", "message", "requirement", "task", "part")
 #: Letters that are kept of a message, and of a traceback its last.
 _LONGEST, _LONGEST_TRACEBACK = 2000, 8000
 
@@ -147,7 +149,7 @@ def _stands(change: OwnerChange, end: EndNow, source_input: Fingerprint) -> bool
     standing = change.ends.get(end.generation)
     if standing is None or standing.state is OwnerState.FAILED:
         return False
-    if standing.state is OwnerState.SKIPPED and standing.requirement is not None:
+    if standing.requirement is not None:
         return False  # what it lacked may be there now; asking again costs one call
     now = (source_input, end.definition)
     served = (standing.served_input, standing.served_definition)
@@ -173,21 +175,55 @@ def start_of(owner: Owner, loaded: Loaded | None, load: Callable[[], Loaded]) ->
 
 
 def served(
-    owner: Owner, rows: Mapping[str, Mapping[str, WantedRow] | Stop], now: datetime
+    owner: Owner,
+    rows: Mapping[str, Mapping[str, WantedRow] | Stop],
+    now: datetime,
+    lapses: Mapping[str, Stop] = {},
 ) -> Served:
-    """Return what the owner came to, given by target node its rows or why there are none."""
+    """Return what the owner came to, given by target node its rows or why there are none.
+
+    And by target node, in `lapses`, why the rows are not all there could be.
+    """
     ends = []
     for node, end in owner.ends.items():
-        found = rows[node]
+        found, lapse = rows[node], lapses.get(node)
+        standing = owner.change.ends.get(end.generation)
+        is_same = standing is not None and standing.tried_input == owner.input
+        tried = standing if is_same else None
         if isinstance(found, Stop) and isinstance(found.error, Counted):
             ends.append(ServedEnd(_end(end, OwnerState.SUCCEEDED), None))
         elif isinstance(found, Stop):
-            standing = owner.change.ends.get(end.generation)
-            is_same = standing is not None and standing.tried_input == owner.input
-            ends.append(_stopped(end, found, standing if is_same else None, now))
+            # Without what is missing there may be nothing at all.
+            stop = lapse if lapse is not None and isinstance(found.error, SkipDocument) else found
+            ends.append(_stopped(end, stop, tried, now))
+        elif lapse is not None:
+            ends.append(
+                _served_in_part(end, found, lapse, standing, _stopped(end, lapse, tried, now))
+            )
         else:
             ends.append(ServedEnd(_end(end, OwnerState.SUCCEEDED), found))
     return Served(owner.change.owner, owner.commit(), ends)
+
+
+def _served_in_part(
+    end: EndNow,
+    rows: Mapping[str, WantedRow],
+    lapse: Stop,
+    standing: EndStanding | None,
+    stopped: ServedEnd,
+) -> ServedEnd:
+    """Return the end of an owner of which something could not be made.
+
+    It is served with what there is; unless it was served before with all of it and what is
+    missing now may pass by itself. What it lacks is tried again as that of an owner without rows.
+    """
+    if isinstance(lapse.error, SkipDocument):
+        facts = {name: getattr(stopped.commit, name) for name in _TOLD}
+        return ServedEnd(_end(end, OwnerState.SUCCEEDED, **facts), rows)
+    was_whole = standing is not None and standing.served_input is not None
+    if was_whole and stopped.commit.state is OwnerState.FAILED:
+        return stopped
+    return ServedEnd(msgspec.structs.replace(stopped.commit, in_part=True), rows)
 
 
 def standing_of(change: OwnerChange) -> str:

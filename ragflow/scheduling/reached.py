@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from ragflow.core.items import Fingerprint
 from ragflow.core.node import Node
 from ragflow.core.records import EndNow
+from ragflow.scheduling.calls import Stop
+from ragflow.scheduling.descent import weigh
 
 #: Stands for the groups an owner belongs to; no generation has this number.
 TO_GROUPS = 0
@@ -31,6 +33,20 @@ class Reached:
         found = {end.generation: _of(keys, self._leading_to(name)) for name, end in ends.items()}
         if self._gathered:
             found[TO_GROUPS] = _of(keys, self._gathered)
+        return found
+
+    def lapses(self, lapses: Mapping[str, Sequence[Stop]], ends: Iterable[str]) -> dict[str, Stop]:
+        """Return by end why what it is served with is not all there could be.
+
+        `lapses` say of tasks what they did without.
+        """
+        found = {}
+        for end in ends:
+            above = self._leading_to(end)
+            missing = [stop for task, stops in lapses.items() if task in above for stop in stops]
+            worst = weigh(missing, is_anything_there=True)
+            if worst is not None:
+                found[end] = worst
         return found
 
     def _leading_to(self, end: str) -> frozenset[str]:

@@ -18,6 +18,7 @@ from ragflow.scheduling.descent import Ground, Outcome, Table, Verdict, is_skip,
 
 __all__ = ["Ground", "Outcome", "Table", "Verdict", "Walk", "tasks_below", "walk"]
 
+_CALLED = (Shape.ITEM, Shape.BATCH, Shape.GROUP)
 #: Yields calls, is sent what came out of them, returns what all tasks made of the owner.
 Walking = Generator[list[Call], Sequence[Outcome], dict[str, Table]]
 
@@ -30,7 +31,17 @@ class Walk:
     from proves to have changed.
     """
 
-    __slots__ = ("_answers", "_ground", "_stops", "keys", "owner", "tables")
+    __slots__ = (
+        "_answers",
+        "_ground",
+        "_parts",
+        "_passed",
+        "_stops",
+        "keys",
+        "lapses",
+        "owner",
+        "tables",
+    )
 
     def __init__(self, ground: Ground, owner: str, start: Datum) -> None:
         self._ground = ground
@@ -40,7 +51,12 @@ class Walk:
         self.tables: dict[str, Table] = {ground.origin: {(): start}}
         #: By task: what memos of the calls are kept under that something came out of.
         self.keys: dict[str, list[Fingerprint]] = {}
+        #: By task that makes drafts whole: why parts of them are missing.
+        self.lapses: dict[str, Sequence[Stop]] = {}
         self._stops: dict[str, dict[Path, Stop]] = {}
+        # What a task drafted, and the drafts that are whole as they are.
+        self._parts: dict[str, Table] = {}
+        self._passed: dict[str, dict[Path, Datum]] = {}
         # The sides of one split ask once.
         self._answers: dict[tuple[str, int], Answers] = {}
 
@@ -55,6 +71,10 @@ class Walk:
         found = ready(node, self._ground, self.tables)
         if found.stops:
             self._stops[node.name] = found.stops
+        if found.passed:
+            self._passed[node.name] = found.passed
+        if found.lapses:
+            self.lapses[node.name] = found.lapses
         task = self._ground.definitions.tasks[node.name]
         owner = self.owner
         return [make_call(node, path, inputs, owner, task) for path, inputs in found.calls]
@@ -81,8 +101,13 @@ class Walk:
             cuts = self._ground.looks_of(node).cuts
             self.tables[node.name] = unite(node, one, other, cuts=cuts)
             return
-        stops = self._stops.pop(node.name, None)
-        table: Table = {} if stops is None else {**stops}
+        if node.shape is Shape.PARTS:
+            self.tables[node.name] = self._parts.pop(node.data[0], {})
+            return
+        stops = self._stops.pop(node.name, {})
+        passed = self._passed.pop(node.name, {})
+        table: Table = {**stops, **passed}
+        is_as_called = not table
         cuts = node.task.signature.cuts
         keys = self.keys[node.name] = []
         for call, outcome in zip(calls, outcomes, strict=True):
@@ -92,11 +117,15 @@ class Walk:
             if call.key is not None:
                 keys.append(call.key)
             above = call.inputs[0].envelope
+            if node.task.completion is not None and outcome:
+                parts = self._parts.setdefault(node.name, {})
+                parts.update(((*call.path, n), part) for n, part in enumerate(outcome[1:]))
+                outcome = outcome[:1]  # noqa: PLW2901 - the draft itself
             for number, part in enumerate(outcome):
                 path = (*call.path, number) if cuts else call.path
                 envelope = {**above, **part.envelope} if part.envelope else above
                 table[path] = _placed(call, number, part, envelope)
-        self.tables[node.name] = table if stops is None else dict(sorted(table.items()))
+        self.tables[node.name] = table if is_as_called else dict(sorted(table.items()))
 
     def _side(self, node: Node) -> Table:
         over = self.tables[node.data[0]]
@@ -157,5 +186,5 @@ def walk(ground: Ground, owner: str, start: Datum) -> Walking:
 
 def tasks_below(nodes: Sequence[Node]) -> list[Node]:
     """Return the nodes that are walked: neither sources nor groupings nor targets."""
-    walked = (Shape.ITEM, Shape.BATCH, Shape.GROUP, Shape.BRANCH, Shape.UNION)
+    walked = (*_CALLED, Shape.BRANCH, Shape.UNION, Shape.PARTS)
     return [node for node in nodes if node.shape in walked]

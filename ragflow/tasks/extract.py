@@ -1,9 +1,10 @@
 """From the bytes of a document to its text and structure."""
 
+from ragflow.core.items import Draft, Item, Part
 from ragflow.core.resource_use import resource
 from ragflow.core.secret_reference import Secret
 from ragflow.core.task import task
-from ragflow.documents import Content, Document
+from ragflow.documents import Content, Document, Scan
 from ragflow.interfaces.ingestion import ParseOptions, Passwords
 
 
@@ -15,8 +16,9 @@ def keyring(passwords: Secret | None = None) -> Passwords:
     return Passwords.of(str(passwords)) if passwords else Passwords()
 
 
-@task(version="4")
-def extract(
+@task(version="1", retries=0)
+def recognize(
+    scan: Item[Scan],
     document: Document,
     *,
     languages: str = "eng",
@@ -24,14 +26,50 @@ def extract(
     passwords: Secret | None = None,
     keyring: Passwords = keyring,  # type: ignore[assignment]
 ) -> Content:
+    """Read what is written on one page of a document.
+
+    Remembered by what is drawn on the page alone: wherever else it is met, it was read. Raises
+    `SkipDocument` when a program is missing, `ParseError` when the page cannot be read,
+    `RetryTask` when that took too long.
+    """
+    from ragflow.parsing.reading import recognize as read_page
+
+    del passwords  # they are in the keyring
+    options = ParseOptions(languages=languages, ocr=ocr, passwords=keyring)
+    return read_page(document, scan.envelope["page"], options)
+
+
+@task(version="1")
+def assemble(content: Content, pages: list[Part[Content | None]]) -> Content:
+    """Put what was read on pages into their document, and note which could not be read.
+
+    Raises `SkipDocument` when there is no text at all.
+    """
+    from ragflow.parsing.scans import with_pages
+
+    return with_pages(content, pages)
+
+
+@task(version="4", parts=recognize, whole=assemble)
+def extract(
+    document: Document,
+    *,
+    languages: str = "eng",
+    ocr: bool = True,
+    passwords: Secret | None = None,
+    keyring: Passwords = keyring,  # type: ignore[assignment]
+) -> Content | Draft[Content, Scan]:
     """Read the text of a document, with page and position; OCR where there is none.
+
+    Pages without text are read by themselves, by `recognize`: each is remembered, fails and is
+    tried again alone, and the rest of the document is served without it.
 
     `languages` are Tesseract's names joined by ``+``. `passwords` names a secret with passwords,
     one a line, that are tried on documents that are encrypted; it counts by its name, and a
     document that none of them opens is tried again in every run. Raises `SkipDocument` when there
     is nothing to read or a program is missing, `ParseError` when the bytes are damaged.
     """
-    from ragflow.parsing.reading import parse
+    from ragflow.parsing.reading import draft
 
     del passwords  # they are in the keyring
-    return parse(document, ParseOptions(languages=languages, ocr=ocr, passwords=keyring))
+    return draft(document, ParseOptions(languages=languages, ocr=ocr, passwords=keyring))

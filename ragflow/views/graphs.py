@@ -22,6 +22,7 @@ _KINDS = {
     Shape.GROUPING: ("grouping", "#efe8f6"),
     Shape.BRANCH: ("split", "#eef0f2"),
     Shape.UNION: ("united", "#eef0f2"),
+    Shape.PARTS: ("parts", "#eef0f2"),
     Shape.STEP: ("step", "#f3ead3"),
     Shape.TARGET: ("target", "#f6dcd6"),
 }
@@ -32,6 +33,7 @@ _BOXES = {
     Shape.GROUPING: ("{{", "}}"),
     Shape.BRANCH: ("{", "}"),
     Shape.UNION: ("(", ")"),
+    Shape.PARTS: ("(", ")"),
 }
 
 _LETTER = 7.3

@@ -182,9 +182,9 @@ class LiveLines(Lines):
             transient=True,
             refresh_per_second=5,
         )
-        for line in self.tally.lines():
-            self._ids[line.task] = bars.add_task(
-                printable(line.task), total=line.total, counts="", speed="", left="", visible=False
+        for task in self.tally.tasks():
+            self._ids[task] = bars.add_task(
+                printable(task), total=None, counts="", speed="", left="", visible=False
             )
         bars.start()
         return bars

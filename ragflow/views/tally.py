@@ -69,7 +69,17 @@ class Tally:
 
     def lines(self) -> list[Line]:
         """Return a line a task, in the order of the pipeline."""
-        return [self._line(node) for node in self._nodes]
+        return [self._line(node) for node in self._nodes if self._is_shown(node)]
+
+    def tasks(self) -> list[str]:
+        """Return every task that may come to have a line, in the order of the pipeline."""
+        return [node.name for node in self._nodes]
+
+    def _is_shown(self, node: Node) -> bool:
+        """Tell whether a task has a line: what completes drafts, once there are any."""
+        if not (node.is_of_parts or node.is_of_drafts):
+            return True
+        return bool(self._done(node.name) or self._waiting.get(node.name))
 
     def _done(self, name: str) -> int:
         total = self._totals.get(name)

@@ -48,6 +48,10 @@ tried_definition = excluded.tried_definition, tried_input = excluded.tried_input
 reason = excluded.reason, message = excluded.message, requirement = excluded.requirement, \
 run = excluded.run, tried_at = excluded.tried_at"
 
+# What an owner of which a part failed was served before, it holds no longer.
+_FORGET_SERVED = "UPDATE done SET served_definition = NULL, served_input = NULL, \
+served_content = NULL WHERE owner = ? AND generation = ?"
+
 _HOLD = "INSERT INTO held (owner, generation, row, value, payload) VALUES (?, ?, ?, ?, ?) \
 ON CONFLICT (owner, generation, row) DO UPDATE SET value = excluded.value, \
 payload = excluded.payload"
@@ -73,6 +77,7 @@ _ORDER = (
     _UPDATE_SEEN,
     _SERVE,
     _TRY,
+    _FORGET_SERVED,
     _LET_GO,
     _HOLD,
     _RAISE,
@@ -205,6 +210,8 @@ WHERE source = ? AND key IN (*)"
             self._served[place] = commit
         else:
             self._rows[_TRY].append((*stands, commit.input, *told))
+            if end.in_part:
+                self._rows[_FORGET_SERVED].append(place)
             self._bury(place, commit, end)
         self._rows[_HOLD].extend(
             (*place, pack_row_id(row.id), row.value, row.payload) for row in end.upserted

@@ -237,9 +237,10 @@ def test_a_hit_leads_to_its_document_and_the_document_to_the_hit(sized):
     [end] = back["ends"]
     assert (back["key"], back["made_by"]["run"]) == ("a.txt", 1)
     assert [task["name"] for task in end["tasks"]] == [
-        "read", "extract", "clean", "chunk", "embed", "upsert",
-    ]  # fmt: skip
-    clean, chunk, embed = end["tasks"][2:5]
+        *("read", "extract", "extract-parts", "recognize", "assemble"),
+        *("clean", "chunk", "embed", "upsert"),
+    ]
+    clean, chunk, embed = end["tasks"][5:8]
     assert clean["code"]
     assert chunk["parameters"]["size"] == 100
     assert embed["resources"]["embedder"]["name"] == "hashing"

@@ -42,9 +42,10 @@ def test_a_split_says_what_was_asked_and_a_rule_its_name():
     drawn = mermaid(branching.graph()).splitlines()
     assert '    n1{"split<br/>is_large: yes"}' in drawn
     assert '    n2{"split-2<br/>is_large: no"}' in drawn
-    assert '    n4["again<br/>per item, any_failed"]' in drawn
-    assert '    n5("union<br/>united")' in drawn
-    assert {"    n3 -.-> n4", "    n3 --> n5", "    n4 --> n5"} <= set(drawn)
+    assert '    n4("extract-parts<br/>parts")' in drawn
+    assert '    n7["again<br/>per item, any_failed"]' in drawn
+    assert '    n11("union<br/>united")' in drawn
+    assert {"    n6 -.-> n7", "    n6 --> n11", "    n10 --> n11"} <= set(drawn)
     ET.fromstring(svg(branching.graph()))
 
 
@@ -53,14 +54,23 @@ def test_mermaid_names_every_task_and_every_edge():
         "flowchart LR",
         '    n0(["read<br/>source"])',
         '    n1["extract<br/>per item"]',
-        '    n2["chunk<br/>per item"]',
-        '    n3["embed<br/>per batch"]',
-        '    n4[("upsert<br/>collection:handbook")]',
+        '    n2("extract-parts<br/>parts")',
+        '    n3["recognize<br/>per item"]',
+        '    n4["assemble<br/>per item"]',
+        '    n5["chunk<br/>per item"]',
+        '    n6["embed<br/>per batch"]',
+        '    n7[("upsert<br/>collection:handbook")]',
         "    n0 --> n1",
         "    n1 --> n2",
         "    n2 --> n3",
+        "    n0 --> n3",
+        "    n1 --> n4",
         "    n2 --> n4",
         "    n3 --> n4",
+        "    n4 --> n5",
+        "    n5 --> n6",
+        "    n5 --> n7",
+        "    n6 --> n7",
     ]
 
 
@@ -75,7 +85,7 @@ def test_the_svg_is_well_formed_and_needs_nothing_beside_it():
     assert {"read", "extract", "chunk", "embed", "upsert", "collection:handbook"} <= set(texts)
     assert "href" not in svg(graph())
     lines = [path for path in root.iter(f"{SVG}path") if path.get("marker-end")]
-    assert len(lines) == 5
+    assert len(lines) == 11
 
 
 def test_everything_lies_within_the_picture_and_no_box_on_another():

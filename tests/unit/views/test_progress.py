@@ -72,7 +72,7 @@ def test_live_lines_show_every_task_and_are_gone_at_the_end():
         progress.noted("a [bold]note[/bold]")
         bars = progress._bars
         assert bars is not None
-        shown = {task.description: task.fields for task in bars.tasks}
+        shown = {task.description: task.fields for task in bars.tasks if task.visible}
         assert list(shown) == ["read", "extract", "chunk", "embed"]
         assert shown["read"] == {
             "counts": "7/10, 1 failed",
