@@ -22,6 +22,7 @@ _SLIDES = "ragflow.parsing.presentation:PresentationParser"
 _WORKBOOK = "ragflow.parsing.workbook:WorkbookParser"
 _RTF = "ragflow.parsing.rich_text:RichTextParser"
 _OUTLOOK = "ragflow.parsing.outlook:OutlookParser"
+_MARKDOWN = "ragflow.parsing.markdown:MarkdownParser"
 _DELIMITED = "ragflow.parsing.delimited:DelimitedParser"
 _OPEN_XML = "application/vnd.openxmlformats-officedocument"
 #: Where the parser of a media type is; imported when the first document of the type comes.
@@ -30,7 +31,7 @@ PARSERS: dict[str, str] = {
     "application/pdf": "ragflow.parsing.pdf:PdfParser",
     "text/html": "ragflow.parsing.web_page:WebPageParser",
     "application/xhtml+xml": "ragflow.parsing.web_page:WebPageParser",
-    "text/markdown": "ragflow.parsing.markdown:MarkdownParser",
+    "text/markdown": _MARKDOWN,
     "text/csv": _DELIMITED,
     "text/tab-separated-values": _DELIMITED,
     f"{_OPEN_XML}.wordprocessingml.document": _WORD,
@@ -61,6 +62,15 @@ EXTRAS: dict[str, tuple[str, str]] = {
     _RTF: ("striprtf", "office"),
     _OUTLOOK: ("oxmsg", "outlook"),
 }
+
+
+#: What is read by our own code and libraries in Python that build no more than they are given.
+_PLAIN = (_PLAIN_TEXT, _MARKDOWN, _DELIMITED)
+
+
+def is_plain(media_type: str) -> bool:
+    """Tell whether documents of a type are texts that are read as they are."""
+    return _place_of(media_type) in _PLAIN
 
 
 def parse(document: Document, options: ParseOptions) -> Content:
@@ -103,7 +113,7 @@ def parse(document: Document, options: ParseOptions) -> Content:
 
 
 def _parser_for(media_type: str) -> Parser:
-    place = PARSERS.get(media_type) or (_PLAIN_TEXT if media_type.startswith("text/") else None)
+    place = _place_of(media_type)
     if place is not None:
         module, extra = EXTRAS.get(place, ("", ""))
         if module and not is_installed(module):
@@ -126,6 +136,10 @@ def _parser_for(media_type: str) -> Parser:
         hint="documents that can be read: PDF, Office, OpenDocument text, EPUB, RTF, e-mail,"
         " HTML, Markdown, text, CSV, JSON and images",
     )
+
+
+def _place_of(media_type: str) -> str | None:
+    return PARSERS.get(media_type) or (_PLAIN_TEXT if media_type.startswith("text/") else None)
 
 
 @cache
