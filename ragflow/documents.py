@@ -60,6 +60,15 @@ class Document:
         """Return the bytes that identify the value: media type and digest."""
         return self.media_type.encode() + b"\0" + self._digest
 
+    def __plain__(self) -> tuple[str, bytes]:
+        """Return what it is as plain data, for a worker that cannot fetch the bytes itself."""
+        return self.media_type, self.read()
+
+    @classmethod
+    def __of_plain__(cls, plain: tuple[str, bytes]) -> "Document":
+        media_type, data = plain
+        return cls.of(data, media_type)
+
     def __repr__(self) -> str:
         return f"Document({self.media_type}, {self.size} bytes)"
 

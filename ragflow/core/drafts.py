@@ -8,7 +8,7 @@ import msgspec
 from ragflow.core.items import Draft, Item, Part
 from ragflow.errors import DocumentError, PipelineError, SkipDocument
 
-#: Options of a task that its parts are called with, where it was given them.
+#: Options of a task that its parts are called with, where it was given others than it declares.
 _CARRIED = (
     "executor",
     "memo",
@@ -23,6 +23,7 @@ _CARRIED = (
     "memory_limit",
     "output_limit",
     "network",
+    "strict",
 )
 
 
@@ -34,18 +35,20 @@ class Completion(msgspec.Struct, frozen=True):
     #: Given the value and the list of what became of the parts, each beside its envelope and
     #: None in place of what could not be made. It is called at once, where the scheduler is.
     whole: Any
+    #: The options that the task which drafts was declared with.
+    declared: Any
 
     @property
     def part_kind(self) -> Any:
         """The type of the value of a part."""
         return self.parts.signature.data_kinds[0]
 
-    def options_of_parts(self, settings: Any, usual: Any) -> dict[str, Any]:
+    def options_of_parts(self, settings: Any) -> dict[str, Any]:
         """Return the options of the task that drafts which hold for its parts as well."""
         return {
             name: getattr(settings, name)
             for name in _CARRIED
-            if getattr(settings, name) != getattr(usual, name)
+            if getattr(settings, name) != getattr(self.declared, name)
         }
 
     def parameters_of(self, task: Any, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import msgspec
 from ragflow.core.handles import End, Groups, Handle, Items, RecordedTask, Value, recording
 from ragflow.core.joins import alike, check_join, check_rule, takes_item, united
 from ragflow.core.node import Branch, Node
-from ragflow.core.options import Options
 from ragflow.core.pipeline_graph import PipelineGraph
 from ragflow.core.resource_use import Resource, ResourceUse
 from ragflow.core.shapes import Shape
@@ -141,7 +140,7 @@ class GraphBuilder:
             origin=draft.origin,
             lineage=(*draft.lineage, parts),
         )
-        settings = completion.options_of_parts(task.settings, Options())
+        settings = completion.options_of_parts(task.settings)
         each = completion.parts.options(**settings)
         made = self._record(
             each,

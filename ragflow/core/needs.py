@@ -62,6 +62,17 @@ def show_amount(name: str, amount: float) -> str:
     return f"{name} {amount / _UNITS[unit]:.4g} {unit.upper().replace('KB', 'kB')}"
 
 
+def show_size(size: float) -> str:
+    """Return a number of bytes as a person reads it: ``512 MiB``, ``1.5 GB``, ``17 bytes``."""
+    for unit, name in (("gib", "GiB"), ("mib", "MiB"), ("kib", "KiB")):
+        if size and size % _UNITS[unit] == 0:
+            return f"{size / _UNITS[unit]:.0f} {name}"
+    for unit, name in (("gb", "GB"), ("mb", "MB"), ("kb", "kB")):
+        if size >= _UNITS[unit]:
+            return f"{size / _UNITS[unit]:.4g} {name}"
+    return f"{size:.0f} bytes"
+
+
 def read_needs(owner: str, declared: Any) -> Needs:
     """Return what a task says it needs, as numbers.
 

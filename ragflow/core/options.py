@@ -1,6 +1,6 @@
 """How is a task run? Everything a user may say about it, checked where it is said."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -92,6 +92,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     output_limit: int | None = None
     #: Whether a call may reach the network; False is kept by processes.
     network: bool = True
+    #: Told what a call is given, whether it is harmless: then it stays in the scheduler's process
+    #: whatever its executor, and no limit is kept. Must return at once.
+    trusted: Callable[..., bool] | None = None
+    #: Whether a limit is refused that the executor does not keep here; else it is left out.
+    strict: bool = True
 
     @property
     def asks(self) -> Needs:
@@ -112,6 +117,15 @@ _PLAIN: Mapping[str, Any] = {
     "priority": int,
     "limit": int | None,
     "network": bool,
+    "strict": bool,
+}
+
+#: Limits, with what they are where there is none.
+_LIMITLESS: Mapping[str, Any] = {
+    "timeout": Timeouts(),
+    "memory_limit": None,
+    "output_limit": None,
+    "network": True,
 }
 
 
@@ -139,15 +153,29 @@ def check_options(owner: str, given: Mapping[str, Any]) -> Options:
     for name in ("memory_limit", "output_limit"):
         checked[name] = _bytes(owner, name, given.get(name))
     options = Options(**checked)
+    if not options.strict and options.executor in IN_PROCESS:
+        options = msgspec.structs.replace(options, **_LIMITLESS)
     _check_amounts(owner, options)
     _check_executor(owner, options)
     return options
 
 
 def changed(owner: str, options: Options, changes: Mapping[str, Any]) -> Options:
-    """Return the options with these changes, checked as `check_options` does."""
+    """Return the options with these changes, checked as `check_options` does.
+
+    Who names a limit together with an executor in this process means it: it is refused.
+    """
     now = {name: getattr(options, name) for name in Options.__struct_fields__}
+    stays = changes.get("executor", options.executor) in IN_PROCESS
+    if stays and not options.strict and not _LIMITLESS.keys().isdisjoint(changes):
+        now = {**now, **_LIMITLESS, "strict": True}
     return check_options(owner, {**now, **changes})
+
+
+def without(options: Options, limits: Iterable[str]) -> dict[str, Any]:
+    """Return all options as they are said, with no such limits; for one that is not strict."""
+    said = {name: getattr(options, name) for name in Options.__struct_fields__}
+    return {**said, **{name: _LIMITLESS[name] for name in limits}, "strict": False}
 
 
 def _plain(owner: str, name: str, value: Any) -> Any:
@@ -215,7 +243,18 @@ def _linger(owner: str, value: Any) -> timedelta | None:
     return value
 
 
+def _trusted(owner: str, value: Any) -> Callable[..., bool] | None:
+    if value is not None and not callable(value):
+        raise PipelineError(
+            f"{owner} cannot ask trusted={value!r} what is harmless",
+            hint="give it a function that is told what a call is given and returns a bool",
+        )
+    found: Callable[..., bool] | None = value
+    return found
+
+
 _READ: Mapping[str, Any] = {
+    "trusted": _trusted,
     "after": _after,
     "when": _when,
     "retries": _retries,

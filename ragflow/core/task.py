@@ -289,9 +289,9 @@ class Decorator:
         }
         if (parts is None) is not (whole is None):
             raise PipelineError("parts= and whole= are declared together, or not at all")
-        if parts is not None:
-            self._facts["completion"] = Completion(parts, whole)
         self._options = check_options("@task", options)
+        if parts is not None:
+            self._facts["completion"] = Completion(parts, whole, self._options)
 
     @overload
     def __call__(self, function: Callable[P, list[Part[T]]], /) -> Task[P, list[Part[T]], T]: ...

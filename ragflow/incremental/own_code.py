@@ -48,12 +48,13 @@ def is_own(value: Any) -> bool:
 
 def _is_own_place(file: str | None, folders: tuple[str, ...]) -> bool:
     if file is None:  # a namespace package is nothing but its folders
-        return any(map(_is_own_file, folders))
-    return _is_own_file(file)
+        return any(map(is_own_file, folders))
+    return is_own_file(file)
 
 
 @lru_cache(maxsize=4096)
-def _is_own_file(file: str) -> bool:
+def is_own_file(file: str) -> bool:
+    """Tell whether a file of code is neither Python's nor an installed package's."""
     if file in {"built-in", "frozen"}:
         return False
     place = Path(file).resolve()

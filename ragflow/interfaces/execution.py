@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, Protocol, Self
 
 import msgspec
 
+from ragflow.core.needs import show_size
 from ragflow.errors import LimitError, RagflowError, TimedOutError, UsageError
 
 # --- What is carried ----------------------------------------------------------------------------
@@ -39,6 +40,12 @@ class Work(Protocol):
 
     def __call__(self) -> Any:
         """Do it here and return the result, or what to await for it."""
+
+    def stays(self) -> bool:
+        """Tell whether it is to be done where it was submitted, though limits are not kept there.
+
+        Asked by an executor that carries it elsewhere, once, on a thread of its own.
+        """
 
     def encode(self) -> bytes:
         """Return it as plain data, for an executor that carries it elsewhere."""
@@ -219,7 +226,9 @@ def over_limit(limit: Literal["memory", "output", "network"], value: float | Non
             hint="allow the task the network, or give it what it needs as an input",
         )
     what = {"memory": "the call needs more memory", "output": "the call gives back more"}[limit]
-    return LimitError(f"{what} than {value} bytes, the limit of its task", hint="raise the limit")
+    size = show_size(value or 0)
+    hint = f'allow its task more: {limit}_limit="..."'
+    return LimitError(f"{what} than {size}, the limit of its task", hint=hint)
 
 
 def closed_error(name: str) -> UsageError:

@@ -39,7 +39,11 @@ from ragflow.interfaces.unpacking import Manifests
 
 
 class Source(Protocol):
-    """Lists owners cheaply and loads the value of each on demand."""
+    """Lists owners cheaply and loads the value of each on demand.
+
+    A class that says ``is_local = True`` needs no network to load: then a worker that has none
+    loads what it reads. Of others it is sent what was loaded for it.
+    """
 
     def locator(self) -> Mapping[str, Any]:
         """Return plain values that say where it looks; another locator is another source."""

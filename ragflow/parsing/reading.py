@@ -28,6 +28,7 @@ _SLIDES = "ragflow.parsing.presentation:PresentationParser"
 _WORKBOOK = "ragflow.parsing.workbook:WorkbookParser"
 _RTF = "ragflow.parsing.rich_text:RichTextParser"
 _OUTLOOK = "ragflow.parsing.outlook:OutlookParser"
+_MARKDOWN = "ragflow.parsing.markdown:MarkdownParser"
 _DELIMITED = "ragflow.parsing.delimited:DelimitedParser"
 _ARCHIVE = "ragflow.parsing.archive:ArchiveParser"
 _OPEN_XML = "application/vnd.openxmlformats-officedocument"
@@ -37,7 +38,7 @@ PARSERS: dict[str, str] = {
     "application/pdf": "ragflow.parsing.pdf:PdfParser",
     "text/html": "ragflow.parsing.web_page:WebPageParser",
     "application/xhtml+xml": "ragflow.parsing.web_page:WebPageParser",
-    "text/markdown": "ragflow.parsing.markdown:MarkdownParser",
+    "text/markdown": _MARKDOWN,
     "text/csv": _DELIMITED,
     "text/tab-separated-values": _DELIMITED,
     f"{_OPEN_XML}.wordprocessingml.document": _WORD,
@@ -73,6 +74,15 @@ EXTRAS: dict[str, tuple[str, str]] = {
     _RTF: ("striprtf", "office"),
     _OUTLOOK: ("oxmsg", "outlook"),
 }
+
+
+#: What is read by our own code and libraries in Python that build no more than they are given.
+_PLAIN = (_PLAIN_TEXT, _MARKDOWN, _DELIMITED)
+
+
+def is_plain(media_type: str) -> bool:
+    """Tell whether documents of a type are texts that are read as they are."""
+    return _place_of(media_type) in _PLAIN
 
 
 def parse(document: Document, options: ParseOptions) -> Content:
@@ -197,6 +207,10 @@ def _parser_for(media_type: str) -> Parser:
         hint="documents that can be read: PDF, Office, OpenDocument text, EPUB, RTF, e-mail,"
         " HTML, Markdown, text, CSV, JSON, images, and ZIP and tar archives of them",
     )
+
+
+def _place_of(media_type: str) -> str | None:
+    return PARSERS.get(media_type) or (_PLAIN_TEXT if media_type.startswith("text/") else None)
 
 
 @cache

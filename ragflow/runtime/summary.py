@@ -33,9 +33,24 @@ def tasks_of(totals: Totals) -> dict[str, dict[str, Any]]:
             "memoized": total.memoized,
             "failed": total.failed,
             "seconds": round(total.seconds, 3),
+            **_most_of(totals, name),
         }
         for name, total in totals.tasks.items()
     }
+
+
+def _most_of(totals: Totals, task: str) -> dict[str, Any]:
+    """Return the most that one call of a task took, where it is known; never of which document.
+
+    What is forgotten must leave no key behind in the history of runs.
+    """
+    most = totals.most.get(task)
+    if most is None:
+        return {}
+    found = {"seconds": round(most.seconds, 3)}
+    if most.processor or most.memory:
+        found |= {"processor": round(most.processor, 3), "memory": most.memory}
+    return {"most": found}
 
 
 def embedded_of(graph: PipelineGraph, totals: Totals) -> tuple[int, float]:

@@ -23,6 +23,7 @@ from ragflow.runtime.guards import Limits
 from ragflow.runtime.home import Home
 from ragflow.runtime.origin import Origin, Permissions
 from ragflow.runtime.request import Request
+from ragflow.runtime.scratch import clean_scratch, remove
 from ragflow.runtime.silence import Silence
 from ragflow.runtime.workers import Workers, settled
 from ragflow.scheduling.calls import Stop
@@ -81,6 +82,7 @@ class Work:
         resources = OpenResources(self._masks.over(resolve), self._opened, self.totals.use)
         run = self.run
         hearing = ExitStack()
+        scratch = clean_scratch(self.home.folder, self.instance.id if run is not None else None)
         try:
             if run is not None:
                 hearing.enter_context(listening())
@@ -105,7 +107,10 @@ class Work:
                 logged=self._logged,
                 masks=self._masks,
                 elsewhere=Elsewhere(
-                    self.request.graph.nodes, self.home.project.root, self.home.folder
+                    self.request.graph.nodes,
+                    self.home.project.root,
+                    self.home.folder,
+                    scratch,
                 ),
                 suspects=self._suspects(),
                 fresh=_fresh(self.request),
@@ -119,6 +124,7 @@ class Work:
             with hearing:
                 workers.close()
                 resources.close()
+                remove(scratch)
 
     def _room(self, workers: Workers) -> Room:
         config = self.home.project.config

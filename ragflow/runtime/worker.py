@@ -2,6 +2,7 @@
 
 import atexit
 import contextvars
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -26,6 +27,8 @@ from ragflow.interfaces.execution import over_limit
 from ragflow.interfaces.orchestration import Source
 from ragflow.interfaces.packed_error import PackedError, pack
 from ragflow.runtime.home import Home
+from ragflow.runtime.metering import Meter
+from ragflow.runtime.scratch import Scratch
 from ragflow.scheduling.calls import Call, Performed, perform, perform_async, perform_batch
 from ragflow.scheduling.carrying import caught, caught_async, only_owner
 from ragflow.scheduling.datum import Datum
@@ -41,6 +44,7 @@ from ragflow.scheduling.travel import (
     SentResource,
     SentSource,
     SentTask,
+    Spent,
     Told,
     find_code,
     receive_value,
@@ -69,8 +73,13 @@ class Worker:
         self._sources: dict[SentSource, Source] = {}
         self._loop: Any = None
         self._clock = SystemClock()
+        self.meter = Meter(self._clock)
+        self._scratch = Scratch()
         self._listening = ExitStack()
         self._listening.enter_context(listening())
+        # What libraries warn of is counted as what they log is.
+        logging.captureWarnings(capture=True)
+        self._listening.callback(logging.captureWarnings, capture=False)
         atexit.register(self.close)
 
     def perform(self, data: bytes, tell: Callable[[bytes], None]) -> bytes:
@@ -100,6 +109,8 @@ class Worker:
             for sent in call.inputs
             if _is_by_name(sent) and sent.fingerprint not in self._held
         ]
+        if assignment.scratch is not None:
+            self._scratch.use(assignment.scratch)
         if lacks:
             return msgspec.msgpack.encode(Answer(lacks=lacks))
         node, kind = self._node(assignment.task)
@@ -175,6 +186,7 @@ class Worker:
             self._loop.close()
             self._loop = None
         self._listening.close()
+        self._scratch.close()
 
 
 class _Performance:
@@ -195,6 +207,8 @@ class _Performance:
         self._lines = Lines(tell)
         self._holds: list[Fingerprint] = []
         self._used: dict[str, float] = {}
+        # By call, where each is called by itself.
+        self._spent: list[Spent] = []
 
     def answer(self) -> bytes:
         begun = self._worker.seconds()
@@ -228,13 +242,20 @@ class _Performance:
             found: Any = self._heard(only_owner(calls), perform_batch, calls, self._kind, opened)
         else:
             call_one = worker.awaited if node.task.signature.is_async else perform
-            found = [self._heard(call.owner, call_one, call, self._kind, opened) for call in calls]
+            found = [self._metered(call_one, call, opened) for call in calls]
         self._keep_inputs(calls)
         for each in found if isinstance(found, list) else [found]:
             if isinstance(each, MemoryError):
                 raise each  # what could not be finished still fills the heap
         self._used = taken_usage(opened.values())
         return found  # type: ignore[no-any-return]
+
+    def _metered(self, call_one: Callable[..., Any], call: Call, opened: dict[str, Any]) -> Any:
+        meter = self._worker.meter
+        meter.begin()
+        found = self._heard(call.owner, call_one, call, self._kind, opened)
+        self._spent.append(meter.spent())
+        return found
 
     def _heard(self, owner: str, function: Callable[..., Any], *arguments: Any) -> Any:
         speaker = self._worker.speaker(self._lines.add, owner)
@@ -259,13 +280,14 @@ class _Performance:
         return held
 
     def _came(self, place: int, outcome: Performed | BaseException) -> Came:
+        spent = self._spent[place] if self._spent else Spent()
         if isinstance(outcome, BaseException):
-            return Came(error=self._worker.packed(outcome))
+            return Came(error=self._worker.packed(outcome), spent=spent)
         memo = outcome.memo
         assert memo is not None
         output = self._assignment.output
         if output is not None and len(memo) > output:
-            return Came(error=pack(over_limit("output", output)))
+            return Came(error=pack(over_limit("output", output)), spent=spent)
         sizes = [len(data) for data, _ in unpack(memo)]
         comes_back = self._assignment.calls[place].comes_back
         # What is small is rather sent again; and what is made last must not push out the first.
@@ -273,10 +295,11 @@ class _Performance:
             for part, size in zip(outcome.parts, sizes, strict=True):
                 if size > SMALL:
                     self._hold(part.fingerprint, part.value(), size)
-            return Came(memo=memo)
+            return Came(memo=memo, spent=spent)
         for part, size in zip(outcome.parts, sizes, strict=True):
             self._hold(part.fingerprint, part.value(), size)
-        return Came(parts=[(part.fingerprint, part.envelope) for part in outcome.parts])
+        parts = [(part.fingerprint, part.envelope) for part in outcome.parts]
+        return Came(parts=parts, spent=spent)
 
 
 class Held:

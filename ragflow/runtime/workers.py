@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from ragflow.core.node import Node
-from ragflow.core.options import IN_PROCESS, Options
+from ragflow.core.options import IN_PROCESS, Options, without
 from ragflow.core.pipeline_graph import PipelineGraph
 from ragflow.core.shapes import Shape
 from ragflow.errors import PipelineError, PluginError
@@ -99,35 +99,38 @@ def settled(graph: PipelineGraph, noted: Callable[[str], None]) -> PipelineGraph
         and travels[node.task.settings.executor]
         and (why := stays_because(node)) is not None
     }
-    for node in graph.nodes.values():
-        if node.task is not None and is_elsewhere(node) and node.name not in reasons:
-            _check_limits(node)
-    if not reasons:
-        return graph
     nodes = []
     for node in graph.nodes.values():
-        if node.name not in reasons:
+        if node.name in reasons:
+            nodes.append(_in_threads(node, reasons[node.name]))
+            noted(f"{node.name} is called in threads, for it cannot travel: {reasons[node.name]}")
+        elif node.task is not None and is_elsewhere(node):
+            nodes.append(_with_limits(node))
+        else:
             nodes.append(node)
-            continue
-        nodes.append(_in_threads(node, reasons[node.name]))
-        noted(f"{node.name} is called in threads, for it cannot travel: {reasons[node.name]}")
-    return PipelineGraph(graph.pipeline, nodes)
+    is_same = all(node is graph.nodes[node.name] for node in nodes)
+    return graph if is_same else PipelineGraph(graph.pipeline, nodes)
 
 
-def _check_limits(node: Node) -> None:
+def _with_limits(node: Node) -> Node:
+    """Return the task with the limits that are kept here; raises where it needs others."""
     options: Options = node.task.settings
     keeps = said_by(options.executor, "keeps")
     limits = _limits(options)
     if said_by(options.executor, "isolated"):  # of others the scheduler keeps the time
         limits["timeout"] = ("seconds", options.timeout.attempt is not None)
-    for name, (limit, is_stated) in limits.items():
-        if is_stated and limit not in keeps:
-            raise PipelineError(
-                f"the task {node.name!r} has {name}, which the executor {options.executor!r} "
-                "cannot keep here",
-                hint=f"it keeps {', '.join(sorted(keeps)) or 'no limit'}; leave {name} out, or "
-                "choose another executor",
-            )
+    unkept = [name for name, (limit, stated) in limits.items() if stated and limit not in keeps]
+    if not unkept:
+        return node
+    if options.strict:
+        raise PipelineError(
+            f"the task {node.name!r} has {unkept[0]}, which the executor {options.executor!r} "
+            "cannot keep here",
+            hint=f"it keeps {', '.join(sorted(keeps)) or 'no limit'}; leave {unkept[0]} out, or "
+            "choose another executor",
+        )
+    task = node.task.options(**without(options, [name.partition("=")[0] for name in unkept]))
+    return msgspec.structs.replace(node, task=task)
 
 
 def _limits(options: Options) -> dict[str, tuple[str, bool]]:
@@ -142,7 +145,7 @@ def _limits(options: Options) -> dict[str, tuple[str, bool]]:
 def _in_threads(node: Node, why: str) -> Node:
     limits = _limits(node.task.settings)
     stated = next((name for name, (_, is_stated) in limits.items() if is_stated), None)
-    if stated is not None:
+    if stated is not None and node.task.settings.strict:
         raise PipelineError(
             f"the task {node.name!r} has {stated}, which is kept in another process only, where it "
             f"cannot go: {why}",

@@ -54,6 +54,8 @@ class Stop(msgspec.Struct, frozen=True):
     task: str
     part: Path
     error: Exception
+    #: Whether its task says that trying again is of no use, in later runs either.
+    gives_up: bool = False
 
 
 def make_call(

@@ -13,6 +13,7 @@ from ragflow.interfaces.packed_error import rebuild
 from ragflow.scheduling.calls import (
     Call,
     Performed,
+    arguments_of,
     perform,
     perform_async,
     perform_batch,
@@ -22,7 +23,7 @@ from ragflow.scheduling.datum import Datum
 from ragflow.scheduling.elsewhere import Elsewhere
 from ragflow.scheduling.printing import Logged, Masks, Speaker
 from ragflow.scheduling.resources import OpenResources, taken_usage
-from ragflow.scheduling.travel import HELD, Answer, Assignment, Came, SentCall, Told
+from ragflow.scheduling.travel import HELD, Answer, Assignment, Came, SentCall, Spent, Told
 
 
 class Brought(msgspec.Struct, frozen=True):
@@ -31,6 +32,8 @@ class Brought(msgspec.Struct, frozen=True):
     outcomes: Sequence[Any]
     #: Seconds it took, waiting for a slot left out.
     seconds: float
+    #: What each call took, where that is known.
+    spent: Sequence[Spent] = ()
 
 
 class Lacking(msgspec.Struct, frozen=True):
@@ -84,18 +87,21 @@ class Carried:
         begun = self._clock.elapsed()
         opened = self._resources.get(self.node.resources, self.node.parameters)
         outcomes: Sequence[Performed | BaseException]
+        spent: list[Spent] = []
         try:
             if self.node.shape is Shape.BATCH:
                 with self._speaker(only_owner(self._calls)):
                     outcomes = perform_batch(self._calls, self._kind, opened)
             else:
-                outcomes = []
+                outcomes, at = [], begun
                 for call in self._calls:
                     with self._speaker(call.owner):
                         outcomes.append(caught(perform, call, self._kind, opened))
+                    at, since = self._clock.elapsed(), at
+                    spent.append(Spent(at - since))
         finally:
             self._used(taken_usage(opened.values()))
-        return Brought(outcomes, self._clock.elapsed() - begun)
+        return Brought(outcomes, self._clock.elapsed() - begun, spent)
 
     async def _awaited(self) -> Brought:
         begun = self._clock.elapsed()
@@ -111,6 +117,18 @@ class Carried:
 
     def _speaker(self, owner: str) -> Speaker:
         return Speaker(self._logged, self._masks, self.node.name, owner)
+
+    def stays(self) -> bool:
+        """Tell whether their task trusts all that they are given, so that they are done here."""
+        trusted = self.node.task.settings.trusted
+        if trusted is None or self.is_async:
+            return False
+        try:
+            return all(
+                trusted(*arguments_of(self.node, call.owner, call.inputs)) for call in self._calls
+            )
+        except Exception:  # noqa: BLE001 - what cannot be had is found out where it is used
+            return False
 
     def encode(self) -> bytes:
         """Return them as plain data.
@@ -129,7 +147,13 @@ class Carried:
             calls.append(SentCall(owner=call.owner, inputs=inputs, comes_back=comes_back))
         room = HELD if limits.memory is None else min(HELD, limits.memory // 8)
         return msgspec.msgpack.encode(
-            Assignment(task=elsewhere.task(node), calls=calls, room=room, output=limits.output)
+            Assignment(
+                task=elsewhere.task(node),
+                calls=calls,
+                room=room,
+                output=limits.output,
+                scratch=elsewhere.scratch,
+            )
         )
 
     def decode(self, data: bytes) -> Brought | Lacking:
@@ -148,7 +172,7 @@ class Carried:
         outcomes = [
             self._outcome(call, came) for call, came in zip(self._calls, answer.came, strict=True)
         ]
-        return Brought(outcomes, answer.seconds)
+        return Brought(outcomes, answer.seconds, [came.spent for came in answer.came])
 
     def hear(self, data: bytes) -> None:
         """Take a line that a call printed or logged in a worker."""
@@ -186,8 +210,12 @@ class Fetching:
         outcomes = [caught(load) for load in self._loads]
         return Brought(outcomes, self._clock.elapsed() - begun)
 
+    def stays(self) -> bool:
+        """Tell that they do: sources are opened by the scheduler."""
+        return True
+
     def encode(self) -> bytes:
-        """Refuse: sources are opened by the scheduler."""
+        """Refuse: they stay."""
         raise NotImplementedError
 
     def decode(self, data: bytes) -> Any:

@@ -16,6 +16,7 @@ from ragflow.core.source_reference import SourceReference, Whole
 from ragflow.errors import PipelineError
 from ragflow.incremental.canonical import canonical
 from ragflow.incremental.task_code import code_fingerprint
+from ragflow.plugins import find
 from ragflow.scheduling.datum import Datum
 from ragflow.scheduling.owners import ContentChangedError
 from ragflow.scheduling.travel import (
@@ -60,18 +61,22 @@ class Elsewhere:
         nodes: Mapping[str, Node] | None = None,
         root: Path | None = None,
         home: Path | None = None,
+        scratch: Path | None = None,
     ) -> None:
         """Take the graph's nodes and the folders of the project and its state.
 
-        Raises `FingerprintError` as `code_fingerprint` does.
+        Below `scratch` workers keep what they write for a moment. Raises `FingerprintError` as
+        `code_fingerprint` does.
         """
         self._nodes = nodes or {}
+        self.scratch = None if scratch is None else str(scratch)
         going = [node for node in self._nodes.values() if is_elsewhere(node)]
         # Named now: the file may change while the run lasts.
         self._codes = {n.name: code_fingerprint(n.task.function, n.task.version) for n in going}
         self._tasks: dict[str, bytes] = {}
         self._staying = frozenset(n.name for n in going if _stays(n, self._nodes.values()))
         self._sources: dict[str, SentSource] = {}
+        self._local: dict[str, bool] = {}
         if going and root is not None and home is not None:
             self._sources = _sent_sources(self._nodes.values(), root, home)
         self._lock = threading.Lock()
@@ -123,7 +128,7 @@ class Elsewhere:
         self, node: Node, place: int, datum: Datum, lacks: Collection[Fingerprint]
     ) -> SentInput:
         name = datum.fingerprint
-        if isinstance(datum, Listed):
+        if isinstance(datum, Listed) and self._may_load(node, datum.source):
             return SentInput(
                 fingerprint=name, source=datum.source, key=datum.key, token=datum.token
             )
@@ -131,6 +136,15 @@ class Elsewhere:
             return SentInput(fingerprint=name)
         kind = self._kind(node.data[place]) if place < len(node.data) else None
         return send_value(datum.value(), kind, fingerprint=name)
+
+    def _may_load(self, node: Node, source: SentSource) -> bool:
+        """Tell whether a task's worker reaches what a source loads."""
+        if node.task.settings.network:
+            return True
+        if source.plugin not in self._local:
+            plugin = find("sources", source.plugin)
+            self._local[source.plugin] = getattr(plugin, "is_local", False)
+        return self._local[source.plugin]
 
     def _kind(self, name: str) -> Place | None:
         """Return the task whose return type the values of a node are of, where it is one task."""

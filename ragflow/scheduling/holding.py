@@ -14,7 +14,7 @@ from typing import Any
 from ragflow.core.faults import fault_of
 from ragflow.core.records import Loaded
 from ragflow.core.retry import Fault, FaultKind
-from ragflow.errors import PipelineError, PluginError, RunError, SkipDocument
+from ragflow.errors import PipelineError, PluginError, RunError, SkipDocument, TimedOutError
 from ragflow.interfaces.execution import WorkerDiedError, out_of_time
 from ragflow.scheduling.calls import Call, Performed, Stop
 from ragflow.scheduling.carrying import Brought, Lacking
@@ -150,7 +150,8 @@ class Holding:
             told = "its thread cannot be ended and goes on, what it returns is dropped"
             error.args = (f"{error}; {told}",)
         for key, (task, owner, part) in zip(held.command.keys, held.names, strict=True):
-            self._failed(key, Stop(task, part, error), owner, "timeout", took)
+            stop = Stop(task, part, error, _gives_up(self._fault(held, error)))
+            self._failed(key, stop, owner, "timeout", took)
 
     def _over_at_last(self, assignment: int) -> None:
         """Hear that a thread came to its end which went on after its call was given up."""
@@ -202,9 +203,9 @@ class Holding:
         one = self._of_one(error)
         fault = self._fault(held, one)
         for key, (task, owner, part) in zip(held.command.keys, held.names, strict=True):
-            stop = Stop(task, part, one)
+            stop = Stop(task, part, one, _gives_up(fault))
             if len(held.names) == 1:
-                self._failed(key, stop, owner, _outcome(fault))
+                self._failed(key, stop, owner, _outcome(fault, one))
             else:
                 self._came[key] = stop
         self._tell(Ended(self._s.clock.elapsed(), held.command.assignment, (), fault))
@@ -227,6 +228,8 @@ class Holding:
         if total is not None:
             total.ran += ran
             total.seconds += brought.seconds
+            for spent in brought.spent:
+                self._s.totals.spend(held.names[0][0], spent)
         if self._s.suspects:
             self._acquit(held, results)
         at = self._s.clock.elapsed()
@@ -252,12 +255,12 @@ class Holding:
         if isinstance(one, ContentChangedError):
             self._changed(key)
             return Fault(FaultKind.LASTING)
-        stop = Stop(task, part, one)
         if isinstance(one, SkipDocument):
-            self._came[key] = stop
+            self._came[key] = Stop(task, part, one)
             return Skipped()
         fault = self._fault(held, one)
-        self._failed(key, stop, owner, _outcome(fault))
+        stop = Stop(task, part, one, _gives_up(fault))
+        self._failed(key, stop, owner, _outcome(fault, one))
         return fault
 
     def _of_one(self, error: BaseException) -> Exception:
@@ -325,8 +328,12 @@ def _as_exception(error: BaseException) -> Exception:
     return wrapped
 
 
-def _outcome(fault: Fault) -> str:
+def _gives_up(fault: Fault) -> bool:
+    return fault.kind is FaultKind.GIVE_UP
+
+
+def _outcome(fault: Fault, error: Exception) -> str:
     """Return the word that an attempt's row has for how it failed."""
-    if fault.kind is FaultKind.TIMEOUT:
+    if isinstance(error, TimedOutError):
         return "timeout"
     return "limit" if fault.kind is FaultKind.LIMIT else "error"

@@ -320,7 +320,7 @@ def _stopped(end: EndNow, stop: Stop, standing: EndStanding | None, now: datetim
     facts["traceback"] = traceback_of(error)
     if facts["reason"] == "poison":
         facts["call"] = getattr(error, "call", None)
-    if not fault_of(error, Retry(), now=now).is_tried_later:
+    if stop.gives_up or not fault_of(error, Retry(), now=now).is_tried_later:
         return kept_rows(_end(end, OwnerState.HELD_BACK, **facts))
     tries = 1 if standing is None else standing.tries + 1
     again = later(tries, now.timestamp())

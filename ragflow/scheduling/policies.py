@@ -95,6 +95,8 @@ def _with_options(
     if options.rate is not None:
         rates[options.rate] = find_rate(f"the task {node.name!r}", options.rate, room.rates)
     times = options.timeout
+    if where in room.isolated:  # a worker ends what takes too long, and its company is tried anew
+        times = msgspec.structs.replace(times, attempt=None)
     plain = not asks and most is None and options.rate is None and times.is_none
     return msgspec.structs.replace(
         task,
@@ -102,12 +104,12 @@ def _with_options(
         retry=options.retries,
         queue_timeout=_seconds(times.queue),
         # Isolated workers keep it themselves: their start is no part of an attempt.
-        attempt_timeout=None if where in room.isolated else _seconds(times.attempt),
+        attempt_timeout=_seconds(times.attempt),
         total_timeout=_seconds(times.total),
         priority=options.priority,
         batch=float(options.batch) if is_batch else None,
         linger=LINGER if options.linger is None else options.linger.total_seconds(),
-        is_bundled=plain and not is_batch and where in ("inline", "threads"),
+        is_bundled=plain and not is_batch and where in ("inline", "threads", *room.isolated),
         is_isolated=where in room.isolated,
         rates=() if options.rate is None else (options.rate,),
     )

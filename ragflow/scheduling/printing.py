@@ -16,6 +16,7 @@ from typing import Any, Self
 import msgspec
 
 from ragflow.core.secret_reference import Secret
+from ragflow.incremental.own_code import is_own_file
 from ragflow.interfaces.packed_error import escaped
 
 #: Hears a line: the task, the owner's key, ``out``, ``err`` or ``log``, the level, the text.
@@ -23,6 +24,8 @@ Logged = Callable[[str, str, str, str | None, str], None]
 
 #: Letters after which what has no end of line is told all the same.
 _LONGEST = 16 * 1024
+#: Warnings of libraries that a call tells of: a damaged document may be worth thousands.
+_MOST_WARNINGS = 10
 #: Secrets shorter than this are words that a text has anyway.
 _SHORTEST_SECRET = 6
 _MASK = "***"
@@ -99,7 +102,7 @@ class Speaker:
     cannot be told is dropped: a call never fails by what it says.
     """
 
-    __slots__ = ("_key", "_logged", "_masks", "_rests", "_task", "_token")
+    __slots__ = ("_key", "_logged", "_masks", "_rests", "_task", "_token", "_warnings")
 
     def __init__(self, logged: Logged, masks: Masks, task: str, key: str) -> None:
         self._logged = logged
@@ -108,6 +111,7 @@ class Speaker:
         self._key = key
         # What was printed since the last end of line, by stream.
         self._rests: dict[str, str] | None = None
+        self._warnings = 0
 
     def __enter__(self) -> Self:
         self._token = _speaking.set(self)
@@ -117,6 +121,9 @@ class Speaker:
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         _speaking.reset(self._token)
+        if self._warnings > _MOST_WARNINGS:
+            more = self._warnings - _MOST_WARNINGS
+            self._tell("log", "warning", f"{more} more warning{'s' if more > 1 else ''}")
         if self._rests is not None:
             for stream in list(self._rests):
                 self.write(stream, "\n")
@@ -135,9 +142,16 @@ class Speaker:
             if line := _last_shown(line):
                 self._tell(stream, None, line)
 
+    def hears(self, record: logging.LogRecord) -> bool:
+        """Tell whether a record is to be told and shown: of libraries' warnings the first ten."""
+        if record.levelno < logging.WARNING or is_own_file(record.pathname):
+            return True
+        self._warnings += 1
+        return self._warnings <= _MOST_WARNINGS
+
     def log(self, level: str, text: str) -> None:
         """Hear what is logged, and tell of each of its lines."""
-        for line in self._masks.masked(text).split("\n"):
+        for line in self._masks.masked(text).rstrip("\n").split("\n"):
             self._tell("log", level, line)
 
     def _tell(self, stream: str, level: str | None, line: str) -> None:
@@ -277,6 +291,8 @@ class _Ear(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         speaker = _speaking.get() or _ears.otherwise
         if speaker is not None:
+            if not speaker.hears(record):
+                return
             try:
                 text = self.format(record)
             except Exception:  # noqa: BLE001 - as logging does it: what is wrong is told, no more
@@ -302,6 +318,9 @@ class _Ear(logging.Handler):
 
 class _Nobody(Speaker):
     """Hears nothing: what is written was heard already."""
+
+    def hears(self, record: logging.LogRecord) -> bool:
+        return True
 
     def __init__(self) -> None:
         super().__init__(unheard, Masks(), "", "")

@@ -4,9 +4,12 @@ import threading
 from collections import Counter
 from collections.abc import Mapping
 
+from msgspec.structs import astuple
+
 from ragflow.core.pipeline_graph import PipelineGraph
 from ragflow.core.records import TaskTotal
 from ragflow.core.shapes import BUILT_IN
+from ragflow.scheduling.travel import Spent
 
 
 class Totals:
@@ -25,6 +28,8 @@ class Totals:
         #: What services that were asked say was used, by unit.
         self.used: dict[str, float] = {}
         self._using = threading.Lock()
+        #: By task, the most that one of its calls took of each.
+        self.most: dict[str, Spent] = {}
 
     def count(self, word: str, *, instead_of: str | None = None) -> None:
         """Count a listed owner under the word for what became of it, and under no other."""
@@ -41,6 +46,11 @@ class Totals:
         with self._using:
             for unit, amount in used.items():
                 self.used[unit] = self.used.get(unit, 0) + amount
+
+    def spend(self, task: str, spent: Spent) -> None:
+        """Note what a call of a task took, where no other took as much."""
+        most = self.most.get(task, Spent())
+        self.most[task] = Spent(*map(max, astuple(most), astuple(spent)))
 
     def count_untouched(self, counts: Mapping[str, int]) -> None:
         """Count the owners a comparison found to need nothing, each under one name."""

@@ -122,6 +122,16 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     #: Bytes of values the worker may hold, and that may come back of a call.
     room: int
     output: int | None = None
+    #: The folder below which its worker keeps what it writes for a moment.
+    scratch: str | None = None
+
+
+class Spent(msgspec.Struct, frozen=True, array_like=True):
+    """What one call took; of a processor and of memory (bytes, at most), where that is known."""
+
+    seconds: float = 0.0
+    processor: float = 0.0
+    memory: int = 0
 
 
 class Came(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -130,6 +140,7 @@ class Came(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     memo: bytes | None = None
     parts: Sequence[tuple[Fingerprint, Mapping[str, Any]]] = ()
     error: PackedError | None = None
+    spent: Spent = Spent()
 
 
 class Told(msgspec.Struct, frozen=True):

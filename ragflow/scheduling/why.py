@@ -28,7 +28,8 @@ class PoisonError(DocumentError):
     def __init__(self, call: Fingerprint) -> None:
         super().__init__(
             f"what it ran in died {DEATHS} times with nothing else in it",
-            hint="give its task executor='processes' and a memory_limit, or leave this item out; "
+            hint="leave this item out or mend it; where memory ran out, fewer calls at a time may "
+            "help; with executor='processes' nothing else is lost; "
             "`ragflow dead-letters replay` tries it again",
         )
         #: What it is known by, in every run.

@@ -1,11 +1,24 @@
 """From the bytes of a document to its text and structure."""
 
+from ragflow.core.durations import minutes
 from ragflow.core.items import Draft, Item, Part
 from ragflow.core.resource_use import resource
+from ragflow.core.retry import Retry
 from ragflow.core.secret_reference import Secret
 from ragflow.core.task import task
 from ragflow.documents import Content, Document, Scan
+from ragflow.errors import TimedOutError
 from ragflow.interfaces.ingestion import ParseOptions, Passwords
+
+#: Bytes of a document up to which what reads it cannot take long.
+_SMALL = 256 * 1024
+
+
+def _is_harmless(document: Document) -> bool:
+    """Tell whether nothing a document holds can break or hold up what reads it."""
+    from ragflow.parsing.reading import is_plain
+
+    return document.size <= _SMALL and is_plain(document.media_type)
 
 
 # Which passwords there are is no part of what a document says.
@@ -16,7 +29,16 @@ def keyring(passwords: Secret | None = None) -> Passwords:
     return Passwords.of(str(passwords)) if passwords else Passwords()
 
 
-@task(version="1", retries=0)
+@task(
+    version="1",
+    retries=0,
+    executor="processes",
+    timeout=minutes(10),
+    memory_limit="512 MiB",
+    output_limit="256 MiB",
+    network=False,
+    strict=False,
+)
 def recognize(
     scan: Item[Scan],
     document: Document,
@@ -50,7 +72,20 @@ def assemble(content: Content, pages: list[Part[Content | None]]) -> Content:
     return with_pages(content, pages)
 
 
-@task(version="4", parts=recognize, whole=assemble)
+@task(
+    version="4",
+    parts=recognize,
+    whole=assemble,
+    executor="processes",
+    timeout=minutes(10),
+    memory_limit="512 MiB",
+    output_limit="256 MiB",
+    network=False,
+    # It would take as long again: the same bytes are read the same way.
+    retries=Retry(give_up_on=(TimedOutError,)),
+    trusted=_is_harmless,
+    strict=False,
+)
 def extract(
     document: Document,
     *,
@@ -68,6 +103,11 @@ def extract(
     one a line, that are tried on documents that are encrypted; it counts by its name, and a
     document that none of them opens is tried again in every run. Raises `SkipDocument` when there
     is nothing to read or a program is missing, `ParseError` when the bytes are damaged.
+
+    Documents and pages are read in worker processes without network, with at most 10 minutes and
+    512 MiB of memory each; small plain texts stay in the process of the run. What a system cannot
+    keep of that is left out there. ``extract.options(executor="threads")`` reads all of them in
+    the process of the run, without limits.
     """
     from ragflow.parsing.reading import draft
 

@@ -50,6 +50,10 @@ class Call:
         """Call the function here."""
         return CALLS[self._name](*self._arguments)
 
+    def stays(self) -> bool:
+        """Tell that only what is called `here` does."""
+        return self._name == "here"
+
     def encode(self) -> bytes:
         """Return the name and the arguments as data."""
         return msgspec.msgpack.encode([self._name, *self._arguments])
@@ -295,6 +299,7 @@ CALLS: dict[str, Callable[..., Any]] = {
     "fill": _fill,
     "reply": _reply,
     "pid": os.getpid,
+    "here": os.getpid,
     "thread": threading.get_ident,
     "meet": _meet,
     "log": _log,

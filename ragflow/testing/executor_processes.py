@@ -51,7 +51,15 @@ def written(folder: str, name: str, *, lines: int = 1) -> list[int]:
     return [int(line) for line in path.read_text(encoding="utf-8").split()]
 
 
-class _Deaths(ExecutorSuite):
+class _Stays(ExecutorSuite):
+    def test_a_work_that_stays_is_done_where_it_was_submitted(self, executor: Executor) -> None:
+        stays = executor.submit(Call(1, "here", limits=CONFINED))
+        goes = executor.submit(Call(2, "pid", limits=CONFINED))
+        assert stays.result(PATIENCE) == os.getpid()
+        assert goes.result(PATIENCE) != os.getpid()
+
+
+class _Deaths(_Stays):
     @pytest.mark.parametrize("how", ["segfault", "exit", "kill"])
     def test_a_death_costs_what_the_worker_did_and_nothing_else(
         self, executor: Executor, folder: str, how: str
@@ -153,7 +161,7 @@ class _Kept(ExecutorSuite):
         ]
         over = calls[1].exception(PATIENCE)
         assert isinstance(over, LimitError)
-        assert "memory than 200000000 bytes" in str(over)
+        assert "memory than 200 MB" in str(over)
         assert [calls[n].result(PATIENCE) // MEGABYTE for n in (0, 2, 3)] == [100, 100, 300]
 
     def test_a_work_that_does_not_fit_into_the_memory_is_over_its_limit(
@@ -168,7 +176,7 @@ class _Kept(ExecutorSuite):
         limits = Limits(output=1000)
         over = executor.submit(Call(1, "reply", 2000, limits=limits)).exception(PATIENCE)
         assert isinstance(over, LimitError)
-        assert "gives back more than 1000 bytes" in str(over)
+        assert "gives back more than 1 kB" in str(over)
         assert len(executor.submit(Call(2, "reply", 900, limits=limits)).result(PATIENCE)) == 900
 
     @pytest.mark.parametrize("name", ["open socket", "ask for name"])

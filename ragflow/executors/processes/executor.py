@@ -181,6 +181,8 @@ class ProcessExecutor:
 
     def _carry(self, slot: _Slot, call: _Call) -> Any:
         work = call.work
+        if work.stays():
+            return work()
         data = work.encode()
         worker = self._worker(slot, call)
         if work.near is not None and work.near not in slot.nears:

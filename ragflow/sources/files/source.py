@@ -46,6 +46,8 @@ class Files:
     Raises `ParameterError` for a pattern or policy that is none.
     """
 
+    is_local = True
+
     def __init__(
         self,
         folder: Path,

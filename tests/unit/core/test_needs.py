@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragflow.core.needs import check_needs, fits, read_size, show_amount, total
+from ragflow.core.needs import check_needs, fits, read_size, show_amount, show_size, total
 from ragflow.errors import PipelineError
 
 LIMITS = {"cpu": 2, "memory": 4 * 10**9, "llm": 3}
@@ -109,3 +109,20 @@ def test_amounts_are_shown_as_people_read_them():
     assert show_amount("memory", 999) == "memory 999 B"
     assert show_amount("memory", 2000) == "memory 2 kB"
     assert show_amount("cpu", 0.5) == "cpu 0.5"
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [
+        (0, "0 bytes"),
+        (17, "17 bytes"),
+        (2048, "2 KiB"),
+        (512 << 20, "512 MiB"),
+        (3 << 30, "3 GiB"),
+        (1500, "1.5 kB"),
+        (200_000_000, "200 MB"),
+        (2_500_000_001, "2.5 GB"),
+    ],
+)
+def test_a_size_is_shown_as_a_person_reads_it(size, shown):
+    assert show_size(size) == shown

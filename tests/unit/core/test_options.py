@@ -149,6 +149,8 @@ def test_every_option_is_read():
         "memory_limit": 1,
         "output_limit": 1,
         "network": False,
+        "trusted": str.isascii,
+        "strict": False,
     }
     assert tuple(given) == Options.__struct_fields__
     read = options(**given)
@@ -162,3 +164,31 @@ def test_a_time_to_wait_for_is_one(value):
     ) as raised:
         Timeouts(queue=value)
     assert "seconds(30)" in raised.value.hint
+
+
+LIMITS = {
+    "timeout": seconds(9),
+    "memory_limit": "1 GB",
+    "output_limit": "1 GB",
+    "network": False,
+}
+
+
+def test_limits_that_are_not_strict_are_left_out_where_they_cannot_be_kept():
+    read = options(executor="processes", strict=False, **LIMITS)
+    assert not read.network
+    here = changed("a task", read, {"executor": "threads"})
+    assert here == Options(executor="threads", strict=False)
+
+
+def test_a_limit_named_together_with_an_executor_that_cannot_keep_it_is_refused_all_the_same():
+    read = options(executor="processes", strict=False, **LIMITS)
+    with pytest.raises(PipelineError, match="has memory_limit, which the executor 'threads'"):
+        changed("a task", read, {"executor": "threads", "memory_limit": "2 GB"})
+    with_time = changed("a task", read, {"executor": "threads", "timeout": seconds(5)})
+    assert with_time == Options(executor="threads", timeout=Timeouts(attempt=seconds(5)))
+
+
+def test_what_tells_the_harmless_is_a_function():
+    with pytest.raises(PipelineError, match="cannot ask trusted='all' what is harmless"):
+        options(trusted="all")

@@ -40,9 +40,19 @@ FORMATS = [
     ("csv", ".csv", 9),
     ("epub", ".epub", 1),
     ("odf", ".odt", 2),
+    ("html", ".html", 32),
+    ("md", ".md", 10),
 ]
 #: Files whose recall is below 0.9, each with the reason.
-BELOW = {"equations.docx": "docling writes the same formulas with other words of LaTeX"}
+BELOW = {
+    "equations.docx": "docling writes the same formulas with other words of LaTeX",
+    "hyperlink_05.html": "of nine words one is what stands for an image",
+}
+#: Files with cells that are not there as docling has them, how many, and why.
+CELLS = {
+    "html_rich_table_cells.html": (1, "what stands for an image is no text"),
+    "wiki_duck.html": (4, "links to edit a section, and references, are no text"),
+}
 
 
 def content_of(path: Path) -> Content:
@@ -82,9 +92,17 @@ def test_words_and_cells_that_docling_reads_are_there(shared, folder, suffixes, 
         if len(wanted & set(words(text))) < 0.9 * len(wanted):
             below.add(file.name)
         squeezed = "".join(words(text))
-        assert [cell for cell in cells(truth) if cell not in squeezed] == [], file.name
+        missing = [cell for cell in cells(truth) if cell not in squeezed]
+        assert len(missing) <= CELLS.get(file.name, (0, ""))[0], (file.name, missing)
     assert below == {file.name for file in files} & set(BELOW)
     assert len(below) <= count / 10
+
+
+@pytest.mark.parametrize("name", ["fake-email", "fake-email-attachment"])
+def test_a_message_of_outlook_says_what_the_same_mail_says(shared, name):
+    place = shared / "corpora/unstructured-docs"
+    wanted = set(words(content_of(place / "eml" / f"{name}.eml").text))
+    assert len(wanted & set(words(content_of(place / f"{name}.msg").text))) >= 0.9 * len(wanted)
 
 
 def test_every_chunk_is_the_text_it_says_it_is(shared):

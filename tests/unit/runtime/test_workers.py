@@ -9,7 +9,7 @@ from ragflow import pipeline, task
 from ragflow.core.durations import seconds
 from ragflow.errors import PipelineError, PluginError
 from ragflow.executors.threads import Threads
-from ragflow.interfaces.execution import Work
+from ragflow.interfaces.execution import Limits, Work
 from ragflow.runtime import workers
 from ragflow.runtime.workers import TOGETHER, Workers
 from ragflow.tasks import read
@@ -104,6 +104,13 @@ def test_a_limit_that_its_executor_does_not_keep_is_refused_before_the_run(
     with pytest.raises(PipelineError, match=f"'copy' has {said}, which the executor"):
         desk.run(copying(**options))
     assert Mine.made == []
+
+
+def test_a_limit_that_is_not_kept_is_left_out_of_a_task_that_is_not_strict(desk: Desk) -> None:
+    limits = {"memory_limit": "1 GB", "network": False, "output_limit": "1 GB"}
+    assert changes(desk.run(copying(strict=False, **limits))) == {"added": 2}
+    [made] = Mine.made
+    assert {work.limits for work in made.works} == {Limits(output=10**9)}
 
 
 @pytest.mark.parametrize("options", [{"output_limit": "1 GB"}, {"timeout": seconds(60)}])

@@ -268,3 +268,32 @@ def test_fifty_tasks_that_await_are_under_way_at_once(desk):
     desk.run(over(shelf, overlapping))
     assert len(desk.values()) == 50
     assert UNDER_WAY["most"] == 50
+
+
+@task(version="1", retries=Retry(give_up_on=(ConnectionError,)))
+def give_up_at_once(text: str) -> str:
+    TRIES.append(text)
+    raise ConnectionError("for good")
+
+
+def test_what_a_task_gives_up_on_is_not_tried_by_later_runs_either(desk):
+    TRIES.clear()
+    shelf = Shelf(a="x")
+    for _ in range(2):
+        desk.run(over(shelf, give_up_at_once))
+    assert TRIES == ["x"]
+    with desk.home() as home:
+        [letter] = home.metadata.dead_letters.list()
+    assert letter.release == "content"
+
+
+@task(version="1", executor="processes", trusted=str.islower)
+def say_where(text: str) -> str:
+    return f"{text} {os.getpid()}"
+
+
+def test_what_a_task_trusts_stays_in_this_process(desk):
+    desk.run(over(Shelf(a="small", b="LARGE"), say_where))
+    here = str(os.getpid())
+    assert desk.values()["a"] == [f"small {here}"]
+    assert desk.values()["b"] != [f"LARGE {here}"]
