@@ -1,7 +1,7 @@
 """What was read of one document, and what does its source give now? For people who look at it."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 from ragflow.core.node import Node
 from ragflow.core.reasons import KnownOwner
@@ -81,14 +81,20 @@ def _walked(home: Home, owner: KnownOwner, request: Request) -> Content | str | 
         keys = [call.key for call in calls if call.key is not None]
         memos = home.metadata.memos.get_many(keys) if keys else {}
         walk.settle(node, calls, [_outcome(call, memos, definitions.kinds) for call in calls])
-        if node.task is None or node.task.signature.returns is not Content:
+        if node.task is None or not _may_give_content(node.task.signature.returns):
             continue
         whole = walk.tables[node.name].get(())
         if isinstance(whole, Datum):
-            found: Content = whole.value()
-            return found
+            found = whole.value()
+            if isinstance(found, Content):
+                return found
+            continue
         problem = problem or f"what {node.name} made of it is not remembered"
     return problem
+
+
+def _may_give_content(returns: Any) -> bool:
+    return returns is Content or Content in get_args(returns)
 
 
 def _outcome(call: Call, memos: Any, kinds: Any) -> Outcome:
