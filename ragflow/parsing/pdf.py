@@ -109,13 +109,22 @@ class _Reading:
 
     def sheets(self) -> Iterator[Sheet]:
         """Yield each page with its blocks: what was recognized, else the text that is there."""
-        blocks = laid_out(self._pages, _titles(self._file))
+        recognized = {
+            index: blocks
+            for index, blocks in self._recognized.items()
+            if is_better(blocks, self._pages[index].lines)
+        }
+        # No text goes on from a text layer that is not taken, nor into one.
+        printed = [
+            page._replace(lines=()) if index in recognized else page
+            for index, page in enumerate(self._pages)
+        ]
+        blocks = laid_out(printed, _titles(self._file))
         for index, page in enumerate(self._pages):
-            recognized = self._recognized.get(index, ())
             yield Sheet(
                 number=index + 1,
                 size=page.size if index not in self._unread else None,
-                blocks=recognized if is_better(recognized, page.lines) else blocks[index],
+                blocks=recognized.get(index, blocks[index]),
             )
 
     def nothing_read(self) -> Exception:
