@@ -244,6 +244,18 @@ def test_a_page_whose_text_layer_is_wrong_is_recognized():
 
 
 @needs_tesseract
+def test_no_paragraph_goes_on_in_a_text_layer_that_is_not_taken():
+    scanned = scan(picture("Words that are only a picture", "fill this page."))
+    stamped = overlaid(scanned, pdf([(30, 700, 11, "and so on")]))
+    unfinished = pdf(prose("This page has words that go on"))
+    content = read(joined_pdfs(unfinished, stamped, pdf(prose("and on again"))), PDF)
+    assert [(element.page, element.obtained) for element in content.elements] == [
+        *((1, "text"), (2, "ocr"), (3, "text"))
+    ]
+    assert "and so on" not in content.text
+
+
+@needs_tesseract
 def test_a_scan_with_a_stamp_on_it_goes_to_ocr():
     page = scan(picture("Words that are only a picture", "fill this page."))
     stamped = overlaid(page, pdf([(30, 20, 8, "p. 7")]))
