@@ -209,10 +209,6 @@ def _parser_for(media_type: str) -> Parser:
     )
 
 
-def _place_of(media_type: str) -> str | None:
-    return PARSERS.get(media_type) or (_PLAIN_TEXT if media_type.startswith("text/") else None)
-
-
 @cache
 def _parser_at(place: str) -> Parser:
     module, _, name = place.partition(":")
