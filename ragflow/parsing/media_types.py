@@ -229,7 +229,7 @@ def media_type(head: bytes, name: str) -> str:
         # The header may be missing or come after up to a kilobyte of something else.
         return "application/pdf"
     if not is_text(head):
-        if _is_tar(head):
+        if _is_tar(head) or (suffix == "tar" and not any(head)):
             return _TAR
         return "application/x-msdownload" if head.startswith(b"MZ") else OCTETS
     return _text_type(head, suffix)
@@ -344,8 +344,10 @@ def _packed_type(packed: str, head: bytes, name: str) -> str:
     """Return the media type of a compressed stream: that of a tar archive where it is one."""
     archive, endings = _PACKED_TARS[packed]
     record = opening(head, tarfile.BLOCKSIZE)
-    # bzip2 expands whole blocks of up to 900 kB, of which there may be only the begin here.
-    is_archive = _is_tar(record) if record else name.lower().endswith(endings)
+    # bzip2 expands whole blocks of up to 900 kB, of which there may be only the begin here; and
+    # an archive of nothing is nothing but zeros.
+    is_told = any(record)
+    is_archive = _is_tar(record) if is_told else name.lower().endswith(endings)
     return archive if is_archive else packed
 
 

@@ -111,6 +111,9 @@ class _Unpacking:
             found = self.source.open(listed)
         except (OSError, DocumentError):
             self.listing.keep(listed.key)  # it says why itself when it is read
+            if not was_known:
+                # It may well be read a moment later: that it was not opened must not be lost.
+                self.write(listed.key, b"", Manifest())
             return
         if found is None or found.is_empty:
             if was_known:

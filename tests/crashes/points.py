@@ -14,6 +14,7 @@ TRANSACTIONS = {
     "SqliteGenerations.build": "there is a generation to write",
     "SqliteAssignments.take_up": "what a dead scheduler left open is counted",
     "SqliteRecipes.keep": "what the definitions are made of is known",
+    "SqliteManifests.put": "what archives hold is known",
     "SqliteLedger.set_locator": "the place of the source is known",
     "SqliteLedger.set_guarded": "of how many documents a loss is judged is known",
     "SqliteAssignments.open": "assignments are rows, and may be handed out",

@@ -1,8 +1,9 @@
-"""A project of six real documents, in two states, and a home for each trial."""
+"""A project of real documents and an archive, in two states, and a home for each trial."""
 
 import os
 import shutil
 import time
+import zipfile
 from pathlib import Path
 
 from tests.crashes.machine import Machine, Process
@@ -44,6 +45,8 @@ GUIDE = [
 HOURS = "The desk is open from nine to five, and on Saturdays until noon.\n"
 LOSS = "# Loss\n\nA lost key is reported to the desk, which writes it down and has it replaced.\n"
 
+STAIRS = "The stairs are swept on Mondays.\n"
+
 RUN = ("run", "handbook", "--allow-deletions", "--json")
 
 
@@ -66,11 +69,16 @@ class Project:
             shutil.copy(SAMPLES / name, self.docs / name)
         self.write("guide.md", "\n".join(GUIDE))
         self.write("hours.txt", HOURS)
+        self.pack(stairs=STAIRS, lift="The lift is out of order.\n", roof="Nobody may go there.\n")
         shutil.copy(SAMPLES / "network.txt", self.docs / "network.txt")
         self.settle()
 
     def edit(self) -> None:
-        """Add one document, change one, delete one, move one; three stay as they are."""
+        """Add one document, change one, delete one, move one; three stay as they are.
+
+        The same in an archive, but for the move.
+        """
+        self.pack(stairs=STAIRS, lift="The lift works again.\n", yard="Bicycles stay outside.\n")
         self.write("loss.md", LOSS)
         self.write("guide.md", "\n".join([*GUIDE[:2], GUIDE[2].replace("three", "two"), GUIDE[3]]))
         (self.docs / "hours.txt").unlink()
@@ -86,6 +94,12 @@ class Project:
 
     def write(self, name: str, text: str) -> None:
         (self.docs / name).write_text(text, "utf-8")
+
+    def pack(self, **texts: str) -> None:
+        """Write an archive of texts."""
+        with zipfile.ZipFile(self.docs / "house.zip", "w") as archive:
+            for name, text in texts.items():
+                archive.writestr(zipfile.ZipInfo(f"{name}.txt"), text)
 
     def settle(self) -> None:
         """Let every document look old: one changed just now is never taken for unchanged."""

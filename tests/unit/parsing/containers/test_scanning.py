@@ -70,6 +70,15 @@ def test_the_bytes_say_what_an_archive_is():
     assert kind_of(b"\x1f\x8b no tar at all") == "application/gzip"
 
 
+@pytest.mark.parametrize("packing", ["", "gz", "bz2", "xz"])
+def test_an_archive_of_nothing_is_known_by_its_name(packing):
+    empty = tarred({}, mode=f"w:{packing}")
+    kind = kind_of(empty, f"a.tar.{packing}".rstrip("."))
+    assert "tar" in kind
+    assert scan(empty, kind).held == scan(empty, kind).damaged == []
+    assert "tar" not in kind_of(empty, "a.txt")
+
+
 def test_a_document_of_parts_is_no_container():
     office = zipped({"[Content_Types].xml": b"<Types/>", "word/document.xml": b"<w/>"})
     assert kind_of(office, "a.zip") not in CONTAINERS
