@@ -42,7 +42,8 @@ def _in_memory() -> Iterator[None]:
 @pipeline(name="book")
 def book(folder: str, collection: str = "book", model: str = "hashing") -> None:
     """Keep the book searchable."""
-    content = extract(read(files(folder)))
+    # In this process, where no image is recognized a second time.
+    content = extract.options(executor="threads")(read(files(folder)))
     chunks = chunk(content, model=model)
     upsert(chunks, embed(chunks, model=model), collection=collection)
 
