@@ -32,7 +32,7 @@ def parse_file(
     ] = "",
     as_json: Json = False,
 ) -> None:
-    """Show what would be indexed of a file, and what documents it holds."""
+    """Show what would be indexed of a file, and what it holds."""
     from ragflow.core.secret_reference import Secret
     from ragflow.documents import Document
     from ragflow.interfaces.ingestion import ParseOptions, Passwords

