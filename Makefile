@@ -31,7 +31,7 @@ override FOLDER := $(value FOLDER)
 override QUESTION := $(value QUESTION)
 export FOLDER QUESTION
 
-.PHONY: help setup system-parts demo test check test-long crash simulate lint format types imports fast-tests bench-scifact bench-edits bench-embed bench-stream bench-ingest bench-noop bench-pdf bench-scheduler bench-state clean
+.PHONY: help setup system-parts demo test check test-long crash simulate lint format types imports fast-tests bench-scifact bench-edits bench-embed bench-stream bench-ingest bench-noop bench-pdf bench-scheduler bench-state clean schedules-long
 
 help:
 	@echo 'make demo           set up, index a folder and ask it a question (FOLDER=… QUESTION=…)'
@@ -40,6 +40,7 @@ help:
 	@echo 'make test-long      make test, and the slow tests'
 	@echo 'make simulate       the scheduler through a million seeds of everything that may go wrong'
 	@echo 'make crash          a kill at every point that a run reaches, each time it does'
+	@echo 'make schedules-long  every time zone against its clocks, minute by minute for three years'
 	@echo 'make setup          the environment in $(VENV); nothing to do when it is up to date'
 	@echo 'make lint           style, formatting, types and architecture'
 	@echo 'make format         rewrite the code in the house format'
@@ -197,6 +198,10 @@ crash: export HF_HUB_OFFLINE := 1
 crash: setup
 	$(STEP) 'a kill at every point that a run reaches'
 	@$(PARALLEL) -m slow tests/crashes
+
+schedules-long: setup
+	$(STEP) 'every time zone, minute by minute for three years'
+	@$(PARALLEL) -m slow tests/unit/scheduling/test_cron.py
 
 simulate: setup
 	$(STEP) 'a million seeds'

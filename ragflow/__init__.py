@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from ragflow.api.lineage import lineage
     from ragflow.api.pipeline import Pipeline, pipeline
     from ragflow.api.results import Plan, Run
+    from ragflow.api.schedules import Backfill, Schedules
     from ragflow.api.why import why
     from ragflow.api.why_not import why_not
     from ragflow.core.durations import hours, minutes, seconds
+    from ragflow.core.fire_date import fire_date
     from ragflow.core.items import Draft, Item, Part, Row
     from ragflow.core.members import Members
     from ragflow.core.options import Timeouts
@@ -26,10 +28,12 @@ if TYPE_CHECKING:
     from ragflow.errors import GiveUp, RagflowError, RetryTask, SkipDocument
     from ragflow.interfaces.ingestion import Entry
     from ragflow.parsing.quality import Quality
+    from ragflow.scheduling.schedules import Schedule
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Backfill": "ragflow.api.schedules",
     "Chunk": "ragflow.documents",
     "Content": "ragflow.documents",
     "DeadLetters": "ragflow.api.dead_letters",
@@ -51,10 +55,13 @@ _HOMES = {
     "RetryTask": "ragflow.errors",
     "Row": "ragflow.core.items",
     "Run": "ragflow.api.results",
+    "Schedule": "ragflow.scheduling.schedules",
+    "Schedules": "ragflow.api.schedules",
     "Secret": "ragflow.core.secret_reference",
     "SkipDocument": "ragflow.errors",
     "Timeouts": "ragflow.core.options",
     "Vector": "ragflow.documents",
+    "fire_date": "ragflow.core.fire_date",
     "hours": "ragflow.core.durations",
     "lineage": "ragflow.api.lineage",
     "minutes": "ragflow.core.durations",
@@ -67,6 +74,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Backfill",
     "Chunk",
     "Content",
     "DeadLetters",
@@ -88,10 +96,13 @@ __all__ = [
     "RetryTask",
     "Row",
     "Run",
+    "Schedule",
+    "Schedules",
     "Secret",
     "SkipDocument",
     "Timeouts",
     "Vector",
+    "fire_date",
     "hours",
     "lineage",
     "minutes",

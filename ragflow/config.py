@@ -16,6 +16,7 @@ from ragflow.core.rates import Rate, is_written_out, read_rate
 from ragflow.core.shares import read_share
 from ragflow.cores import usable_cores
 from ragflow.errors import NotFoundError, PipelineError, UsageError
+from ragflow.scheduling.schedules import read_schedule
 
 FILE = "ragflow.toml"
 
@@ -81,6 +82,26 @@ class GuardsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 ) from error
 
 
+class InstanceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A pipeline with parameters under a name of its own, and when it runs by itself."""
+
+    #: What its state is kept under.
+    name: Annotated[str, msgspec.Meta(min_length=1)]
+    #: The pipeline's name; that of the instance unless said.
+    pipeline: str | None = None
+    parameters: Mapping[str, Any] = {}
+    #: A cron expression in UTC, or a table of what `Schedule` takes; by hand alone unless said.
+    schedule: str | Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        if self.schedule is None:
+            return
+        try:
+            read_schedule(self.schedule)
+        except PipelineError as error:
+            raise PipelineError(f"[[instances]] {self.name!r}: {error}", hint=error.hint) from error
+
+
 class ProjectConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What ragflow.toml may say."""
 
@@ -102,8 +123,17 @@ class ProjectConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rates: Mapping[str, str] = {}
     #: Values of parameters, by pipeline.
     parameters: Mapping[str, Mapping[str, Any]] = {}
+    #: Pipelines that run under other names, with other parameters or by themselves.
+    instances: tuple[InstanceConfig, ...] = ()
 
     def __post_init__(self) -> None:
+        names = [instance.name for instance in self.instances]
+        for name in names:
+            if names.count(name) > 1:
+                raise PipelineError(
+                    f"two [[instances]] are called {name!r}",
+                    hint="rename one: its state is kept under its name",
+                )
         if self.limits.memory is not None:
             read_size(self.limits.memory)
         for name in self.pools:

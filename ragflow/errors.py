@@ -3,6 +3,7 @@
 RagflowError
 ├── UsageError               a command or call was given something it cannot take
 │   ├── ParameterError       a parameter is unknown, missing or of the wrong type
+│   ├── FireTakenError       a schedule fired for that instant already, or another service does
 │   └── NotFoundError        a pipeline, collection, run or document of that name is not there
 ├── PipelineError            the definition is wrong; raised before anything runs
 │   ├── HandleError          a handle was used as if it were a value
@@ -54,6 +55,10 @@ class ParameterError(UsageError):
 
 class NotFoundError(UsageError):
     """A thing asked for by name is not there."""
+
+
+class FireTakenError(UsageError):
+    """A schedule fired for that instant already, or another service makes it do so."""
 
 
 class PipelineError(RagflowError):

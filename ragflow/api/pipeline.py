@@ -1,6 +1,8 @@
 """What does ``@pipeline`` make of a function?"""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, overload
 
@@ -8,6 +10,7 @@ from ragflow.api.people import user_name
 from ragflow.api.results import Plan, Run
 from ragflow.api.scope import find_scope
 from ragflow.config import Project
+from ragflow.core.fire_date import firing, is_firing
 from ragflow.core.graph_builder import record
 from ragflow.core.parameters import Parameters
 from ragflow.core.pipeline_graph import PipelineGraph
@@ -15,9 +18,12 @@ from ragflow.errors import PipelineError, UsageError
 from ragflow.interfaces.orchestration import Observer
 from ragflow.runtime.home import open_home
 from ragflow.runtime.request import How, Request
+from ragflow.scheduling.schedules import Schedule, read_schedule
 
 #: What a pipeline is drawn with where its own name would not do.
 _EXAMPLES: Mapping[Any, Any] = {int: 1, float: 1.0, bool: False}
+#: What a pipeline that asks for its instant is drawn with.
+_SOME_DAY = datetime(2000, 1, 1, tzinfo=UTC)
 #: Names of options of `Pipeline.run`, which a pipeline's parameters cannot have.
 RESERVED = (
     "accept",
@@ -47,7 +53,7 @@ class Pipeline:
         function: Callable[..., None],
         *,
         name: str | None = None,
-        schedule: str | None = None,
+        schedule: str | Schedule | None = None,
         scope: Sequence[str] | None = None,
         limit: int | None = None,
         defaults: Mapping[str, Any] | None = None,
@@ -56,8 +62,8 @@ class Pipeline:
         self.__module__ = function.__module__
         self.function = function
         self.name = name or function.__name__
-        #: When it runs by itself: a cron expression, or None.
-        self.schedule = schedule
+        #: When it runs by itself, or None.
+        self.schedule = None if schedule is None else read_schedule(schedule)
         #: Most calls of one run at the same time; None for what there is room for.
         self.limit = limit
         self._scope = None if scope is None else tuple(scope)
@@ -110,7 +116,8 @@ class Pipeline:
             if p.is_required and p.name not in given
         }
         known = self.parameters.without(missing).convert(given)
-        return self._graph({**known, **missing})
+        with nullcontext() if is_firing() else firing(_SOME_DAY):
+            return self._graph({**known, **missing})
 
     def _graph(self, values: Mapping[str, Any]) -> PipelineGraph:
         with record(self.name) as builder:
@@ -124,14 +131,27 @@ class Pipeline:
         project: Project,
         texts: bool = False,
         instance: str | None = None,
+        fire_date: datetime | None = None,
         **how: Any,
     ) -> Request:
         """Return the request for a run: graph, instance and scope decided; `how` as in `How`.
 
-        Raises `NotFoundError` where it names a task that the pipeline does not have, and
-        `UsageError` where it is to begin after its end.
+        `fire_date` is the instant that a schedule fired it for. Raises `NotFoundError` where it
+        names a task that the pipeline does not have, and `UsageError` where it is to begin after
+        its end.
         """
-        wanted = How(**how)
+        with firing(fire_date):
+            return self._request(How(**how), given, project=project, texts=texts, instance=instance)
+
+    def _request(
+        self,
+        wanted: How,
+        given: Mapping[str, Any],
+        *,
+        project: Project,
+        texts: bool,
+        instance: str | None,
+    ) -> Request:
         stated = project.config.parameters.get(self.name, {})
         values = self.values({**stated, **given}, texts=texts)
         folders = (str(project.root / project.config.models),)
@@ -262,7 +282,7 @@ def pipeline(function: Callable[..., None], /) -> Pipeline: ...
 def pipeline(
     *,
     name: str | None = None,
-    schedule: str | None = None,
+    schedule: str | Schedule | None = None,
     scope: Sequence[str] | None = None,
     limit: int | None = None,
 ) -> Callable[[Callable[..., None]], Pipeline]: ...
@@ -271,15 +291,16 @@ def pipeline(
     /,
     *,
     name: str | None = None,
-    schedule: str | None = None,
+    schedule: str | Schedule | None = None,
     scope: Sequence[str] | None = None,
     limit: int | None = None,
 ) -> Any:
     """Make a function a pipeline: its typed arguments are the parameters.
 
     `name` is what state is kept under, the function's name unless given; `schedule` a cron
-    expression; `scope` the parameters that tell instances apart, by default those that name
-    a target; `limit` how many calls of one run there may be at the same time.
+    expression in UTC or a `Schedule`, by which `ragflow serve` runs it; `scope` the parameters
+    that tell instances apart, by default those that name a target; `limit` how many calls of one
+    run there may be at the same time.
     """
     if function is not None:
         return Pipeline(function)

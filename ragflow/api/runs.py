@@ -14,6 +14,7 @@ from ragflow.errors import NotFoundError, UsageError
 from ragflow.interfaces.orchestration import MetadataStore
 from ragflow.runtime.home import Home
 from ragflow.runtime.request import Request
+from ragflow.scheduling.zones import find_zone
 
 #: What a run is recorded as while it is not over.
 OPEN = frozenset({RunState.RUNNING, RunState.PAUSED, RunState.CANCELLING})
@@ -168,7 +169,11 @@ def again(home: Home, run: RunRecord, **how: Any) -> Request:
     where it is gone, and `UsageError` where it writes elsewhere, and so is of another instance.
     """
     request = find_pipeline(home.project, run.pipeline).request(
-        run.parameters, project=home.project, instance=run.instance, **how
+        run.parameters,
+        project=home.project,
+        instance=run.instance,
+        fire_date=_fire_date(home, run),
+        **how,
     )
     instance = find_instance(home.metadata, run)
     if plainly(request.scope) != plainly(instance.scope):
@@ -178,6 +183,12 @@ def again(home: Home, run: RunRecord, **how: Any) -> Request:
             hint=f"begin a new run: `ragflow run {run.pipeline}`",
         )
     return request
+
+
+def _fire_date(home: Home, run: RunRecord) -> datetime | None:
+    """Return the instant that a run was fired for, by the clocks of its schedule."""
+    fire = home.metadata.schedules.of_run(run.id)
+    return None if fire is None else fire.instant.astimezone(find_zone(fire.zone))
 
 
 def find_instance(store: MetadataStore, run: RunRecord) -> Instance:

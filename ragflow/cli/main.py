@@ -10,8 +10,15 @@ from typing import Annotated
 import typer
 
 from ragflow import __version__
-from ragflow.cli import collection_commands, dead_letter_commands, memo_commands, model_commands
+from ragflow.cli import (
+    collection_commands,
+    dead_letter_commands,
+    memo_commands,
+    model_commands,
+    schedule_commands,
+)
 from ragflow.cli.audit import list_audit
+from ragflow.cli.backfill import backfill_schedule
 from ragflow.cli.cite import cite_chunk
 from ragflow.cli.control import cancel_run, pause_run, resume_run
 from ragflow.cli.documents import list_documents
@@ -56,6 +63,8 @@ app.command("plan")(plan_pipeline)
 app.command("resume")(resume_run)
 app.command("pause")(pause_run)
 app.command("cancel")(cancel_run)
+app.command("backfill")(backfill_schedule)
+app.add_typer(schedule_commands.app, name="schedules")
 app.command("query")(query_collection)
 app.command("cite")(cite_chunk)
 app.command("parse")(parse_file)

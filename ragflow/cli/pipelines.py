@@ -36,6 +36,6 @@ def _described(pipeline: Any, stated: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "name": pipeline.name,
         "description": pipeline.description,
-        "schedule": pipeline.schedule,
+        "schedule": None if pipeline.schedule is None else str(pipeline.schedule),
         "parameters": schema,
     }

@@ -39,6 +39,10 @@ class Name(StrEnum):
     MODELS_CHECK = "models-check"
     MODELS_CALIBRATE = "models-calibrate"
     FORGET = "forget"
+    SCHEDULES = "schedules"  #: ``schedules list``, ``pause`` and ``resume``
+    SCHEDULES_NEXT = "schedules-next"
+    FIRES = "fires"  #: ``schedules fires``
+    BACKFILL = "backfill"
 
 
 def print_schema(

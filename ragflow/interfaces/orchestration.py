@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from ragflow.core.fires import Firing
 from ragflow.core.items import Fingerprint
 from ragflow.core.records import (
     EndNow,
@@ -35,6 +36,7 @@ from ragflow.interfaces.durability import (
 from ragflow.interfaces.listing import Listing
 from ragflow.interfaces.reasons import Reasons, Recipes
 from ragflow.interfaces.retention import Forgetting, Retention
+from ragflow.interfaces.schedules import Changes, Schedules
 from ragflow.interfaces.unpacking import Manifests
 
 
@@ -271,17 +273,21 @@ class Runs(Protocol):
         *,
         trigger: str,
         actor: str | None = None,
+        firing: Firing | None = None,
     ) -> int:
         """Record that a run began; return its number.
 
-        Runs of the instance that are not over ended with their process, and are marked so.
+        Runs of the instance that are not over ended with their process, and are marked so. With
+        `firing` it begins for that fire, in one transaction; raises `FireTakenError`, and records
+        nothing, where another run did.
         """
 
-    def take_up(self, run: int, *, actor: str | None = None) -> None:
+    def take_up(self, run: int, *, actor: str | None = None, firing: Firing | None = None) -> None:
         """Record that a run that was cut off, failed or was cancelled goes on.
 
         What was asked of it before is forgotten. Raises `NotFoundError` when it is not there
-        and `UsageError` when it succeeded.
+        and `UsageError` when it succeeded. With `firing` the fire of the run must wait for it;
+        raises `FireTakenError`, and changes nothing, where it does not.
         """
 
     def mark(self, run: int, state: RunState) -> None:
@@ -317,7 +323,7 @@ class Runs(Protocol):
         """Return what each task did in it."""
 
 
-class MetadataStore(Protocol):
+class MetadataStore(Changes, Protocol):
     """Everything a home remembers; one writer thread, group commit.
 
     Safe for several processes at once. Methods that write raise `BusyError` when another
@@ -339,6 +345,7 @@ class MetadataStore(Protocol):
     recipes: Recipes
     manifests: Manifests
     retention: Retention
+    schedules: Schedules
     forgetting: Forgetting
 
     def instance(self, name: str, pipeline: str, scope: Mapping[str, Any]) -> Instance:

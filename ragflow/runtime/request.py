@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from ragflow.core.fires import Firing
 from ragflow.core.pipeline_graph import PipelineGraph
 from ragflow.core.shares import read_share
 from ragflow.errors import UsageError
@@ -35,7 +36,9 @@ class How(msgspec.Struct, frozen=True, kw_only=True):
     force: bool = False
     #: The run that is taken up, under its own number.
     resumes: int | None = None
-    #: What asked: ``command``, ``api``, ``notebook``; and who, for the audit.
+    #: The fire of a schedule that it begins, or goes on, for.
+    firing: Firing | None = None
+    #: What asked: ``command``, ``api``, ``schedule``; and who, for the audit.
     trigger: str = "api"
     actor: str | None = None
 

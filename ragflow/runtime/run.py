@@ -85,10 +85,12 @@ def run(home: Home, request: Request, observer: Observer | None = None) -> dict[
 def _begin(work: Work) -> int:
     how = work.request.how
     if how.resumes is not None:
-        work.store.runs.take_up(how.resumes, actor=how.actor)
+        work.store.runs.take_up(how.resumes, actor=how.actor, firing=how.firing)
         return how.resumes
     parameters = plainly(work.request.parameters)
-    return work.store.runs.begin(work.instance, parameters, trigger=how.trigger, actor=how.actor)
+    return work.store.runs.begin(
+        work.instance, parameters, trigger=how.trigger, actor=how.actor, firing=how.firing
+    )
 
 
 def _record_end(work: Work, number: int, error: BaseException) -> None:

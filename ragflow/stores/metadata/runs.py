@@ -8,6 +8,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from ragflow.clock import Clock
+from ragflow.core.fires import Firing
 from ragflow.core.records import CUT_OFF, FailedAttempt, Instance, RunRecord, TaskTotal
 from ragflow.core.states import RUN_MOVES, RunState
 from ragflow.errors import IllegalMoveError, NotFoundError, UsageError
@@ -19,6 +20,7 @@ from ragflow.stores.metadata.encoding import (
     to_json,
     to_microseconds,
 )
+from ragflow.stores.metadata.schedules import begin_fire, go_on_with_fire
 from ragflow.stores.metadata.writer import Writes
 
 _SELECT = "SELECT r.id, i.name, i.id, i.pipeline, r.state, r.parameters, r.started_at, \
@@ -65,10 +67,13 @@ class SqliteRuns:
         *,
         trigger: str,
         actor: str | None = None,
+        firing: Firing | None = None,
     ) -> int:
         """Record that a run began; return its number, which is never given again.
 
-        Runs of the instance that are not over ended with their process, and are marked so.
+        Runs of the instance that are not over ended with their process, and are marked so. With
+        `firing` it begins for that fire, in one transaction; raises `FireTakenError`, and records
+        nothing, where another run did.
         """
         now = self._clock.now()
         at = to_microseconds(now)
@@ -77,6 +82,8 @@ class SqliteRuns:
 
         def write(connection: Connection) -> int:
             number = int(fetch(connection, _ADD, values)[0][0])
+            if firing is not None:
+                begin_fire(connection, firing, number, now)
             _cut_off(connection, instance.id, instance.name, run=number, now=now)
             began = Entry("run.began", actor or trigger, instance.name, detail, number)
             record(connection, [began], now)
@@ -84,11 +91,13 @@ class SqliteRuns:
 
         return self._writer.run(write)
 
-    def take_up(self, run: int, *, actor: str | None = None) -> None:
+    def take_up(self, run: int, *, actor: str | None = None, firing: Firing | None = None) -> None:
         """Record that a run that was cut off, failed or was cancelled goes on.
 
         What was asked of it before is forgotten. Raises `NotFoundError` when it is not there,
-        and `UsageError` when it succeeded or is of another instance than the one held.
+        and `UsageError` when it succeeded or is of another instance than the one held. With
+        `firing` the fire of the run must wait for it; raises `FireTakenError`, and changes
+        nothing, where it does not.
         """
         now = self._clock.now()
 
@@ -105,6 +114,7 @@ class SqliteRuns:
                     f"run {run} cannot be taken up: it is {state.value}",
                     hint="begin a new run: it does only what is left to do",
                 )
+            go_on_with_fire(connection, run, is_queued=firing is not None, now=now)
             connection.exec_driver_sql(_TAKE_UP, (run,))
             # What was asked of it was asked of the process that is gone.
             connection.exec_driver_sql("DELETE FROM control WHERE run = ?", (run,))

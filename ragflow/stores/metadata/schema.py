@@ -7,7 +7,7 @@ from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, Strin
 from ragflow.core.commit_points import reached
 from ragflow.errors import HomeError
 from ragflow.stores.metadata.connections import fetch, transaction
-from ragflow.stores.metadata.reason_tables import schema
+from ragflow.stores.metadata.schedule_tables import schema
 from ragflow.stores.metadata.tables import REVISIONS, TRIGGERS
 
 #: Vectors of 768 and 1,024 halves leave a third or a half of the usual 4 KiB pages empty;

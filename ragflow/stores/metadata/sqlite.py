@@ -22,6 +22,7 @@ from ragflow.interfaces.durability import (
 from ragflow.interfaces.orchestration import ArtifactStore, Generations, Ledger, Memos, Runs
 from ragflow.interfaces.reasons import Reasons, Recipes
 from ragflow.interfaces.retention import Forgetting, Retention
+from ragflow.interfaces.schedules import Schedules
 from ragflow.interfaces.unpacking import Manifests
 from ragflow.stores.metadata.assignments import SqliteAssignments
 from ragflow.stores.metadata.audit import SqliteAudit
@@ -43,6 +44,7 @@ from ragflow.stores.metadata.reasons import SqliteReasons
 from ragflow.stores.metadata.recipes import SqliteRecipes
 from ragflow.stores.metadata.retention import SqliteRetention
 from ragflow.stores.metadata.runs import SqliteRuns
+from ragflow.stores.metadata.schedules import SqliteSchedules
 from ragflow.stores.metadata.schema import is_current, make_current
 from ragflow.stores.metadata.wanted import SqliteWanted
 from ragflow.stores.metadata.writer import Writer, Writes
@@ -94,6 +96,7 @@ class SqliteMetadataStore:
         self.logs: Logs = SqliteLogs(connections, writer)
         self.reasons: Reasons = SqliteReasons(connections, writer, self._definitions)
         self.manifests: Manifests = SqliteManifests(connections, writer, self._definitions)
+        self.schedules: Schedules = SqliteSchedules(connections, writer, clock)
         self.recipes: Recipes = SqliteRecipes(connections, writer, self._definitions)
 
     def instance(self, name: str, pipeline: str, scope: Mapping[str, Any]) -> Instance:
@@ -125,6 +128,11 @@ class SqliteMetadataStore:
         Memos are not compared: they are true whoever puts them. Closing either closes both.
         """
         return _Leased(self, lease)
+
+    def changes(self) -> object:
+        """Return what differs after any process wrote to the home; costs next to nothing."""
+        database = self._connections.database
+        return tuple(map(_touched, (database, database.with_name(f"{database.name}-wal"))))
 
     def flush(self) -> None:
         """Return when everything put so far is durable."""
@@ -177,6 +185,14 @@ def open_store(
         connections.close()
         raise
     return SqliteMetadataStore(connections, holds, clock, artifacts)
+
+
+def _touched(file: Path) -> tuple[int, int] | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
 
 
 def _make_folder(home: Path) -> None:

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 #: Revisions of the schema, oldest first; the last is the one this code works with.
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 
 schema = MetaData()
 
@@ -269,6 +269,9 @@ run = Table(
     Column("summary", Text),
     Column("error", Text),
     Index("run_instance", "instance"),
+    Index(
+        "run_open", "instance", sqlite_where=text("state IN ('running', 'paused', 'cancelling')")
+    ),
     sqlite_autoincrement=True,
 )
 

@@ -42,7 +42,7 @@ def scope_of(made: Any, **given: Any) -> dict[str, Any]:
 def test_a_pipeline_says_what_it_is():
     assert handbook.name == "handbook"
     assert handbook.description == "Keep the handbook's index fresh."
-    assert handbook.schedule == "0 * * * *"
+    assert str(handbook.schedule) == "0 * * * *"
     assert repr(handbook) == "<pipeline handbook>"
     assert list(handbook.parameters.by_name) == ["table", "size", "folder"]
 
@@ -89,7 +89,7 @@ def test_a_stated_scope_is_taken_and_checked():
 
 def test_a_variant_has_other_defaults_and_another_name(desk: Desk):
     legal = handbook.derive("legal", table="legal", size=2)
-    assert (legal.name, legal.schedule) == ("legal", "0 * * * *")
+    assert (legal.name, str(legal.schedule)) == ("legal", "0 * * * *")
     assert scope_of(legal) == {"table": "legal"}
     desk.run(handbook)
     desk.run(legal)

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from ragflow.stores.metadata.reason_tables import schema
+from ragflow.stores.metadata.schedule_tables import schema
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=schema)
 context.run_migrations()

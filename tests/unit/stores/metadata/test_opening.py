@@ -56,7 +56,7 @@ def test_every_revision_is_named_in_the_order_they_come():
 def test_the_tables_are_those_of_the_design():
     design = "instance generation definition seen done held member intent memo assignment run \
 task_total attempt dead_letter event source_state lease death control log \
-reason recipe departure memo_value reach former wanted guarded manifest"
+reason recipe departure memo_value reach former wanted guarded manifest schedule fire"
     assert set(schema.tables) == set(design.split())
 
 
