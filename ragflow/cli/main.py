@@ -39,6 +39,7 @@ from ragflow.cli.query import query_collection
 from ragflow.cli.repair import repair_collection
 from ragflow.cli.run import run_pipeline
 from ragflow.cli.schema import print_schema
+from ragflow.cli.serve import serve_project
 from ragflow.cli.verify import verify_collection
 from ragflow.cli.why import explain_absence, explain_document
 from ragflow.config import stay_offline
@@ -63,6 +64,7 @@ app.command("plan")(plan_pipeline)
 app.command("resume")(resume_run)
 app.command("pause")(pause_run)
 app.command("cancel")(cancel_run)
+app.command("serve")(serve_project)
 app.command("backfill")(backfill_schedule)
 app.add_typer(schedule_commands.app, name="schedules")
 app.command("query")(query_collection)

@@ -12,6 +12,7 @@ COMMANDS = [
     "resume",
     "pause",
     "cancel",
+    "serve",
     "backfill",
     "query",
     "cite",
