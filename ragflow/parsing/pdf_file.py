@@ -90,11 +90,14 @@ class PdfFile:
             except pypdfium2.PdfiumError:
                 return None
 
-    def drawn(self, index: int) -> tuple[Image.Image, float]:
-        """Return a page drawn in shades of grey, and its number of pixels an inch."""
+    def drawn(self, index: int, times: float = 1.0) -> tuple[Image.Image, float]:
+        """Return a page drawn in shades of grey, and its number of pixels an inch.
+
+        `times` as large as usual, as far as that does not take too many pixels.
+        """
         with _ONE_AT_A_TIME, closing(self._file[index]) as page:
             area = max(1.0, page.get_width() * page.get_height())
-            scale = min(_RESOLUTION / 72, (_MOST_PIXELS / area) ** 0.5)
+            scale = min(times * _RESOLUTION / 72, (_MOST_PIXELS / area) ** 0.5)
             with closing(page.render(scale=scale, grayscale=True)) as bitmap:
                 # The image looks into memory that goes with the bitmap.
                 return bitmap.to_pil().copy(), scale * 72

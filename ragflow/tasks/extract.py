@@ -3,12 +3,12 @@
 from ragflow.core.items import Draft, Item, Part
 from ragflow.core.task import task
 from ragflow.documents import Content, Document, Scan
-from ragflow.interfaces.ingestion import ParseOptions
+from ragflow.interfaces.ingestion import Ocr, ParseOptions
 
 
 @task(version="1", retries=0)
 def recognize(
-    scan: Item[Scan], document: Document, *, languages: str = "eng", ocr: bool = True
+    scan: Item[Scan], document: Document, *, languages: str = "eng", ocr: Ocr = True
 ) -> Content:
     """Read what is written on one page of a document.
 
@@ -35,14 +35,16 @@ def assemble(content: Content, pages: list[Part[Content | None]]) -> Content:
 
 @task(version="4", parts=recognize, whole=assemble)
 def extract(
-    document: Document, *, languages: str = "eng", ocr: bool = True
+    document: Document, *, languages: str = "eng", ocr: Ocr = True
 ) -> Content | Draft[Content, Scan]:
     """Read the text of a document, with page and position; OCR where there is none.
 
     Pages without text are read by themselves, by `recognize`: each is remembered, fails and is
     tried again alone, and the rest of the document is served without it.
 
-    `languages` are Tesseract's names joined by ``+``. Raises `SkipDocument` when there is
+    `ocr` names what recognizes text: ``"tesseract"``, which True stands for, or
+    ``"rapidocr"``, an extra with models of its own; with False nothing does. `languages` are
+    Tesseract's names joined by ``+``. Raises `SkipDocument` when there is
     nothing to read or a program is missing, `ParseError` when the bytes are damaged.
     """
     from ragflow.parsing.reading import draft
