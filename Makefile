@@ -31,7 +31,7 @@ override FOLDER := $(value FOLDER)
 override QUESTION := $(value QUESTION)
 export FOLDER QUESTION
 
-.PHONY: help setup system-parts demo test check test-long crash simulate lint format types imports fast-tests bench-scifact bench-edits bench-embed bench-stream bench-ingest bench-noop bench-pdf bench-scheduler bench-state clean schedules-long
+.PHONY: help setup system-parts demo test check test-long crash simulate lint format types imports fast-tests bench-scifact bench-edits bench-embed bench-stream bench-ingest bench-noop bench-ocr bench-pdf bench-scheduler bench-state clean schedules-long
 
 help:
 	@echo 'make demo           set up, index a folder and ask it a question (FOLDER=… QUESTION=…)'
@@ -51,6 +51,7 @@ help:
 	@echo 'make bench-ingest   from files to an index, beside embedding alone and four other pipelines'
 	@echo 'make bench-noop     what a refresh costs that finds nothing to do, beside CocoIndex'
 	@echo 'make bench-pdf      pages a second with elements and boxes, beside pypdfium2 and pypdf'
+	@echo 'make bench-ocr      pages recognized a minute, a worker for each beside one at a time'
 	@echo 'make bench-scheduler  what an item and a step cost, beside another durable scheduler'
 	@echo 'make bench-state    what a home remembers of 100,000 chunks, beside vectors and text'
 	@echo 'make clean          remove what tests, tools and the demo left; keeps $(VENV)'
@@ -83,6 +84,10 @@ demo: setup
 bench-scifact: setup
 	$(STEP) 'retrieval quality on BEIR SciFact'
 	@HF_HUB_OFFLINE=1 PYTHONPATH=. $(BIN)/python tests/benchmarks/scifact_pipeline.py
+
+bench-ocr: setup
+	$(STEP) 'pages recognized a minute'
+	@PYTHONPATH=. $(BIN)/python tests/benchmarks/ocr_pages.py
 
 bench-state: setup
 	$(STEP) 'state on disk of 100,000 chunks'

@@ -6,7 +6,7 @@ boxes are (left, top, right, bottom) in points from the page's top left corner.
 
 import struct
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 from typing import Literal
 
@@ -85,6 +85,37 @@ def digest_hash() -> blake2b:
     return blake2b(digest_size=20, person=b"ragflow.bytes")
 
 
+#: Begin and length in the element's text, box in tenths of a point, confidence of 255.
+_WORD = struct.Struct("<IHHHHHB")
+
+
+class Word(msgspec.Struct, frozen=True, kw_only=True):
+    """A word that was recognized: ``content.text[start:end]``, where it stands, how sure it is."""
+
+    start: int
+    end: int
+    box: Box
+    #: From 0 to 1.
+    confidence: float
+
+    @staticmethod
+    def packed(words: Iterable["Word"]) -> bytes:
+        """Return words as `Element.words` keeps them, boxes to a tenth of a point."""
+        return b"".join(
+            _WORD.pack(
+                word.start,
+                min(word.end - word.start, _LONGEST),
+                *(min(max(round(side * 10), 0), _LONGEST) for side in word.box),
+                round(word.confidence * 255),
+            )
+            for word in words
+        )
+
+
+#: The largest number that a length or a side may have.
+_LONGEST = 0xFFFF
+
+
 class Element(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One piece of a document's structure: ``content.text[start:end]`` is its text."""
 
@@ -111,6 +142,20 @@ class Element(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     confidence: float | None = None
     #: Cells of a table, row by row.
     cells: tuple[tuple[str, ...], ...] = ()
+    #: Of recognized text: each word's place and confidence, packed; see `seen_words`.
+    words: bytes = b""
+
+    def seen_words(self) -> list["Word"]:
+        """Return the words that were recognized, in order; none where text was not."""
+        return [
+            Word(
+                start=self.start + start,
+                end=self.start + start + length,
+                box=(left / 10, top / 10, right / 10, bottom / 10),
+                confidence=confidence / 255,
+            )
+            for start, length, left, top, right, bottom, confidence in _WORD.iter_unpack(self.words)
+        ]
 
 
 class Page(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -264,6 +309,7 @@ def _kept(
         start=start,
         end=end,
         cells=(),
+        words=b"",
         boxes=tuple(box for _, box in lines) or element.boxes,
         offsets=tuple(offset for offset, _ in lines),
     )

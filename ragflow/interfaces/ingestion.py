@@ -7,8 +7,10 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import msgspec
 
 from ragflow.core.items import Draft
-from ragflow.documents import Content, Document, Scan, Vector
+from ragflow.documents import Box, Content, Document, Scan, Vector
 
+#: What recognizes text in images; True for what is usual, False for nothing.
+Ocr = bool | Literal["tesseract", "rapidocr"]
 EmbedKind = Literal["document", "query"]
 
 
@@ -31,8 +33,8 @@ class ParseOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     #: Languages for OCR, as Tesseract names them, joined by ``+``.
     languages: str = "eng"
-    #: Whether pages without text are recognized.
-    ocr: bool = True
+    #: Whether pages without text are recognized, and by what; True for Tesseract.
+    ocr: Ocr = True
     #: Tried one after the other on a document that is encrypted.
     passwords: Passwords = Passwords()
 
@@ -56,6 +58,36 @@ class Parser(Protocol):
         Deterministic for equal bytes, media type and options. Raises `ParseError` when the
         bytes are not what they claim and `SkipDocument` when there is nothing to read or a
         program is missing; every other exception is a bug of the parser.
+        """
+
+
+class SeenWord(msgspec.Struct, frozen=True):
+    """A word, or what was read in one piece, in an image."""
+
+    text: str
+    #: In pixels, of the image as it was given.
+    box: Box
+    #: From 0 to 1.
+    confidence: float
+    #: Words of one paragraph, and of one line in it, follow each other and have equal numbers.
+    paragraph: tuple[int, ...] = ()
+    line: int = 0
+
+
+class Recognizer(Protocol):
+    """Reads what is written in an image; made once a page, for its languages.
+
+    It works on one core, so that pages can share a machine.
+    """
+
+    #: Whether it finds out by itself which way up an image is.
+    turns: bool
+
+    def words(self, image: Any, *, resolution: float) -> Sequence[SeenWord]:
+        """Return the words of a grey image of so many pixels an inch, in reading order.
+
+        `image` is one of Pillow's. Deterministic. Raises `ParseError` when it fails, `RetryTask`
+        when that took too long.
         """
 
 

@@ -34,6 +34,8 @@ class Block(msgspec.Struct, frozen=True, kw_only=True):
     recognized: bool = False
     confidence: float | None = None
     cells: tuple[tuple[str, ...], ...] = ()
+    #: As `Element.words`, counted in `text`, which begins with the first.
+    words: bytes = b""
 
 
 class Sheet(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,6 +135,7 @@ class _Writer:
                 obtained="ocr" if block.recognized else "text",
                 confidence=block.confidence,
                 cells=block.cells,
+                words=block.words,
             )
         )
         return start

@@ -12,8 +12,8 @@ from ragflow.documents import Content, Document, Page, Scan, digest_of
 from ragflow.interfaces.ingestion import ParseOptions
 from ragflow.parsing.ocr import recognized_page
 from ragflow.parsing.reasons import Reason, skipped
+from ragflow.parsing.recognizers import recognizer
 from ragflow.parsing.scans import scan_parts
-from ragflow.parsing.tesseract import Tesseract
 
 #: The most pixels a frame may have. Below the number at which Pillow itself warns.
 MOST_PIXELS = 80_000_000
@@ -63,13 +63,13 @@ class ImageParser:
 
     def recognize(self, document: Document, page: int, options: ParseOptions) -> Content:
         """Return what is written on a frame, a paragraph an element."""
-        recognizer = Tesseract(options.languages)
+        reader = recognizer(options)
         with _opened(document.read()) as image:
             if page > 1:
                 image.seek(page - 1)
                 _check_size(image)
             resolution, upright = _resolution(image), _upright(image)
-        return recognized_page(upright, recognizer, resolution=resolution)
+        return recognized_page(upright, reader, resolution=resolution)
 
 
 def _digest(frame: Image.Image, data: bytes) -> bytes:

@@ -15,8 +15,8 @@ from ragflow.parsing.pdf_file import MOST_PAGES, PageFacts, PdfFile, needs_too_m
 from ragflow.parsing.pdf_layout import laid_out
 from ragflow.parsing.pdf_objects import page_digests
 from ragflow.parsing.reasons import Reason, skipped, unreadable
+from ragflow.parsing.recognizers import recognizer
 from ragflow.parsing.scans import digests_in, page_numbers, scan_parts
-from ragflow.parsing.tesseract import Tesseract
 
 #: A page with few letters that is mostly picture is a scan with a stamp on it.
 _MOSTLY_PICTURE = 0.5
@@ -60,7 +60,7 @@ class PdfParser:
 
     def recognize(self, document: Document, page: int, options: ParseOptions) -> Content:
         """Return what is written on a page, a paragraph an element."""
-        recognizer = Tesseract(options.languages)
+        reader = recognizer(options)
         with opened(document.read(), options.passwords.values) as file:
             facts = file.page(page - 1)
             if facts is None:
@@ -71,7 +71,13 @@ class PdfParser:
                 image, resolution = file.drawn(page - 1)
             except pypdfium2.PdfiumError as error:
                 raise unreadable(Reason.DAMAGED, "it could not be drawn") from error
-        return recognized_page(image, recognizer, resolution=resolution, size=facts.size)
+            return recognized_page(
+                image,
+                reader,
+                resolution=resolution,
+                size=facts.size,
+                redraw=lambda times: file.drawn(page - 1, times=times),
+            )
 
 
 class _Reading:

@@ -95,12 +95,20 @@ class PdfFile:
                 return None
 
     def drawn(
-        self, index: int, *, resolution: float = _RESOLUTION, colored: bool = False
+        self,
+        index: int,
+        *,
+        times: float = 1.0,
+        resolution: float = _RESOLUTION,
+        colored: bool = False,
     ) -> tuple[Image.Image, float]:
-        """Return a page drawn in shades of grey or colors, and its number of pixels an inch."""
+        """Return a page drawn in shades of grey or colors, and its number of pixels an inch.
+
+        `times` as large as `resolution` says, as far as that does not take too many pixels.
+        """
         with _ONE_AT_A_TIME, closing(self._file[index]) as page:
             area = max(1.0, page.get_width() * page.get_height())
-            scale = min(resolution / 72, (_MOST_PIXELS / area) ** 0.5)
+            scale = min(times * resolution / 72, (_MOST_PIXELS / area) ** 0.5)
             with closing(page.render(scale=scale, grayscale=not colored)) as bitmap:
                 # The image looks into memory that goes with the bitmap.
                 return bitmap.to_pil().copy(), scale * 72

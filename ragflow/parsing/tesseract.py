@@ -5,6 +5,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 from ragflow.errors import RetryTask
+from ragflow.interfaces.ingestion import SeenWord
 from ragflow.parsing.reasons import Reason, skipped, unreadable
 
 if TYPE_CHECKING:
@@ -51,8 +52,22 @@ class Tesseract:
                 )
         # Mode 1 also turns pages that lie on their side or stand on their head.
         mode = "1" if _ORIENTATION in installed else "3"
+        self.turns = mode == "1"
         self._languages = languages
         self._mode = f"--psm {mode}"
+
+    def words(self, image: "Image.Image", *, resolution: float) -> list[SeenWord]:
+        """Return the words of an image, as `Recognizer` says."""
+        found = []
+        for row in self.table(image, resolution=round(resolution)).split("\n")[1:]:
+            fields = row.split("\t", 11)
+            if len(fields) < 12 or not fields[11].strip() or float(fields[10]) < 0:
+                continue
+            _, _, block, paragraph, line, _, left, top, width, height = map(int, fields[:10])
+            box = (left, top, left + width, top + height)
+            sure = float(fields[10]) / 100
+            found.append(SeenWord(fields[11].strip(), box, sure, (block, paragraph), line))
+        return found
 
     def table(self, image: "Image.Image", *, resolution: int) -> str:
         """Return what Tesseract sees in an image, one row a word, columns set off by tabs.

@@ -8,7 +8,7 @@ from ragflow.core.secret_reference import Secret
 from ragflow.core.task import task
 from ragflow.documents import Content, Document, Scan
 from ragflow.errors import TimedOutError
-from ragflow.interfaces.ingestion import ParseOptions, Passwords
+from ragflow.interfaces.ingestion import Ocr, ParseOptions, Passwords
 
 #: Bytes of a document up to which what reads it cannot take long.
 _SMALL = 256 * 1024
@@ -44,7 +44,7 @@ def recognize(
     document: Document,
     *,
     languages: str = "eng",
-    ocr: bool = True,
+    ocr: Ocr = True,
     passwords: Secret | None = None,
     keyring: Passwords = keyring,  # type: ignore[assignment]
 ) -> Content:
@@ -90,7 +90,7 @@ def extract(
     document: Document,
     *,
     languages: str = "eng",
-    ocr: bool = True,
+    ocr: Ocr = True,
     passwords: Secret | None = None,
     keyring: Passwords = keyring,  # type: ignore[assignment]
 ) -> Content | Draft[Content, Scan]:
@@ -99,7 +99,9 @@ def extract(
     Pages without text are read by themselves, by `recognize`: each is remembered, fails and is
     tried again alone, and the rest of the document is served without it.
 
-    `languages` are Tesseract's names joined by ``+``. `passwords` names a secret with passwords,
+    `ocr` names what recognizes text: ``"tesseract"``, which True stands for, or ``"rapidocr"``, an
+    extra with models of its own; with False nothing does. `languages` are Tesseract's names
+    joined by ``+``. `passwords` names a secret with passwords,
     one a line, that are tried on documents that are encrypted; it counts by its name, and a
     document that none of them opens is tried again in every run. Raises `SkipDocument` when there
     is nothing to read or a program is missing, `ParseError` when the bytes are damaged.

@@ -2,14 +2,18 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ragflow import DeadLetters, Pipeline, pipeline
+from ragflow.config import find_project
 from ragflow.documents import Document
 from ragflow.errors import ParseError, RetryTask
 from ragflow.parsing.reasons import Reason
 from ragflow.parsing.tesseract import Tesseract
+from ragflow.runtime.home import Home
+from ragflow.runtime.verify import verify
 from ragflow.tasks import chunk, embed, extract, files, read, upsert
 from tests.acceptance.projects import new_project, rows_in_memory, rows_of
 from tests.unit.parsing.samples import file_of, joined_pdfs, needs_tesseract, pdf, picture, scan
@@ -57,6 +61,14 @@ def book(*pages: str) -> bytes:
 
 def found(project: Path) -> dict[int, str]:
     return {row[2]["page"]: row[1] for row in rows_of(project, "scanned")}
+
+
+def findings(project: Path) -> list[Any]:
+    home = Home(find_project(project))
+    try:
+        return verify(home, "scanned", lambda _: [])["findings"]
+    finally:
+        home.close()
 
 
 @pytest.mark.parametrize("executor", ["threads", "processes"])
@@ -120,11 +132,14 @@ def test_a_page_that_fails_is_named_and_tried_by_itself(tmp_path, monkeypatch, l
     assert failure.key == "book.pdf"
     assert failure.reason == Reason.OCR_SLOW
     assert failure.message.startswith("page 2: ")
+    assert findings(project) == []
     looked.clear()
     run = library().run(project=project, folder=str(folder))
     assert run.documents["added"] == 1
     assert run.tasks["extract"]["ran"] == 0
     assert "Slow" in " ".join(found(project).values())
+    assert findings(project) == []
+    assert list(DeadLetters.find(project=project)) == []
 
 
 def test_outside_of_a_pipeline_a_document_is_read_whole(monkeypatch):
