@@ -33,7 +33,7 @@ def keyring(passwords: Secret | None = None) -> Passwords:
     version="1",
     retries=0,
     executor="processes",
-    timeout=minutes(10),
+    timeout=minutes(5),
     memory_limit="512 MiB",
     output_limit="256 MiB",
     network=False,
@@ -77,7 +77,7 @@ def assemble(content: Content, pages: list[Part[Content | None]]) -> Content:
     parts=recognize,
     whole=assemble,
     executor="processes",
-    timeout=minutes(10),
+    timeout=minutes(5),
     memory_limit="512 MiB",
     output_limit="256 MiB",
     network=False,
@@ -106,7 +106,7 @@ def extract(
     document that none of them opens is tried again in every run. Raises `SkipDocument` when there
     is nothing to read or a program is missing, `ParseError` when the bytes are damaged.
 
-    Documents and pages are read in worker processes without network, with at most 10 minutes and
+    Documents and pages are read in worker processes without network, with at most 5 minutes and
     512 MiB of memory each; small plain texts stay in the process of the run. What a system cannot
     keep of that is left out there. ``extract.options(executor="threads")`` reads all of them in
     the process of the run, without limits.
