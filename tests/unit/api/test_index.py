@@ -157,7 +157,7 @@ def test_an_observer_is_told_what_happens_in_order(project: Path):
     handbook.run(project=project, collection="other", observer=told)
     events = [event for event in told.events if event != "progressed"]
     assert events == [
-        ("started", ("read", "extract", "chunk", "embed", "upsert")),
+        ("started", ("read", "extract", "recognize", "assemble", "chunk", "embed", "upsert")),
         ("listed", 3, 3),
         ("ended", 3),
     ]
