@@ -120,6 +120,11 @@ def check_completion(name: str, completion: Completion) -> None:
                 f"the task {name!r} was given {keyword}={each!r}, which answers no single item",
                 hint='name a task with per="item" that returns one value and is no coroutine',
             )
+    if completion.part_kind is Any:
+        raise PipelineError(
+            f"the task {completion.parts.name!r} does not say what the parts of drafts are",
+            hint="annotate its first parameter with the type of a part: T, or Item[T]",
+        )
     if len(completion.whole.signature.data) != 2:
         raise PipelineError(
             f"the task {completion.whole.name!r} makes drafts whole and takes "

@@ -79,9 +79,12 @@ def _digest(frame: Image.Image, data: bytes) -> bytes:
     tags = cast(TiffImageFile, frame).tag_v2
     told = sorted((tag, repr(tags[tag])) for tag in tags if tag not in _PLACES)
     parts = [repr(told).encode("utf-8", "surrogatepass")]
-    for places, sizes in (_STRIPS, _TILES):
-        where, lengths = tags.get(places, ()), tags.get(sizes, ())
-        parts += [data[at : at + size] for at, size in zip(where, lengths, strict=True)]
+    try:
+        for places, sizes in (_STRIPS, _TILES):
+            where, lengths = tags.get(places, ()), tags.get(sizes, ())
+            parts += [data[at : at + size] for at, size in zip(where, lengths, strict=True)]
+    except (TypeError, ValueError):  # the file does not say where its frames are as it should
+        parts += [data, str(frame.tell()).encode()]
     return digest_of(b"".join(digest_of(part) for part in parts))
 
 

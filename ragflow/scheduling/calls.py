@@ -23,6 +23,8 @@ from ragflow.incremental.memo import pack, unpack
 from ragflow.scheduling.datum import Datum
 
 Path = tuple[int, ...]
+#: The kind that parts of drafts are named by: the one task that is given them knows their type.
+_PART = "part"
 
 
 class Call(msgspec.Struct, frozen=True, eq=False, gc=False):
@@ -182,7 +184,7 @@ def _performed(call: Call, outcome: Any, kind: str) -> Performed:
         kept.append((data, envelope))
     for each in drafted:
         data, envelope = encode(each.value), normal(each.envelope)
-        name = fingerprint_encoded(type_name(type(each.value)), data)
+        name = fingerprint_encoded(_PART, data)
         parts.append(Datum(name, envelope, value=each.value))
         kept.append((data, envelope))
     return Performed(parts, None if call.key is None else pack(kept))
@@ -231,7 +233,7 @@ def recall(call: Call, memo: bytes, kind: str) -> list[Datum]:
     for data, envelope in unpack(memo):
         if parts and completion is not None:
             # What follows the value of a draft are its parts.
-            name = fingerprint_encoded(type_name(completion.part_kind), data)
+            name = fingerprint_encoded(_PART, data)
             fetch = _Decoding(decoder(completion.part_kind), data)
             parts.append(Datum(name, envelope, fetch=fetch))
             continue

@@ -40,6 +40,11 @@ def put_in(text: str, seen: list[Part[str | None]]) -> str:
     return " ".join(words)
 
 
+@task(version="1")
+def anything(word, text: str) -> str:
+    return f"{word}{text}"
+
+
 @task(version="1", parts=look, whole=put_in)
 def draft(text: str, *, loud: bool = False) -> str | Draft[str, str]:
     """Read a text; words with a question mark must be looked at."""
@@ -250,6 +255,7 @@ def test_a_plan_says_what_the_run_does(desk: Desk):
         ({"parts": look}, "declared together"),
         ({"parts": look, "whole": len}, "whole=<built-in function len>"),
         ({"parts": look, "whole": draft}, "takes 1 data"),
+        ({"parts": anything, "whole": put_in}, "does not say what the parts"),
         ({"parts": look, "whole": put_in, "per": "batch"}, "cannot draft"),
     ],
 )
