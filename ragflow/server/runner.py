@@ -4,17 +4,17 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from ragflow.api.runs import OPEN, find_run, holder, resumption
+from ragflow.api.runs import find_run, resumption
 from ragflow.api.schedules import Known, fire_request
 from ragflow.core.fires import FireRecord, Firing
 from ragflow.core.run_records import Request as Control
-from ragflow.core.states import RunState
 from ragflow.errors import BusyError, FireTakenError, RagflowError, RunCancelled, UsageError
 from ragflow.interfaces.orchestration import MetadataStore
 from ragflow.runtime.home import Home
 from ragflow.runtime.request import Request
 from ragflow.runtime.run import run
 from ragflow.scheduling.owners import sentence_of
+from ragflow.server.leaving_out import leave_out
 
 
 class ThreadRunner:
@@ -111,8 +111,7 @@ class ThreadRunner:
             return f"run {number} was cancelled"
         except Exception as error:
             # One that did not begin never will: what it is of, or its home, is not as it must be.
-            store.schedules.skip(fire, " ".join(str(error).split()))
-            _give_up(store, fire, error)
+            leave_out(store, fire, sentence_of(error))
             if not isinstance(error, RagflowError):
                 raise
             return f"failed: {error}"
@@ -131,15 +130,6 @@ def _request(home: Home, fire: FireRecord, known: Known) -> Request:
         trigger="schedule",
         actor=f"schedule {known.name}",
     )
-
-
-def _give_up(store: MetadataStore, fire: FireRecord, error: Exception) -> None:
-    """End a run that was left by a process that died, and that cannot be gone on with."""
-    if fire.run is None:
-        return
-    record = store.runs.get(fire.run)
-    if record is not None and record.state in OPEN and holder(store, record) is None:
-        store.runs.end(fire.run, RunState.FAILED, summary=None, totals={}, error=sentence_of(error))
 
 
 def _run_of(store: MetadataStore, fire: FireRecord) -> int | None:

@@ -16,6 +16,7 @@ from ragflow.core.run_records import Request as Control
 from ragflow.errors import BusyError, UsageError
 from ragflow.runtime.home import Home
 from ragflow.scheduling.fires import LATE, SUPERSEDED, look
+from ragflow.server.leaving_out import leave_out
 from ragflow.server.waiting import Waiting
 
 #: How long it waits before it looks again at what another process holds: nobody tells of a death.
@@ -146,9 +147,9 @@ class Service:
             if self._runner.is_at(fire):
                 begun.add(fire.schedule_id)
             elif schedule is None:
-                self._store.schedules.skip(fire, "the schedule is defined no more")
+                leave_out(self._store, fire, "the schedule is defined no more")
             elif _is_late(fire, schedule, now):
-                self._store.schedules.skip(fire, LATE)
+                leave_out(self._store, fire, LATE)
             elif schedule.paused_at is not None:
                 continue
             elif fire.schedule_id in begun or not self._runner.has_room():

@@ -7,6 +7,8 @@ import sys
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from ragflow.api.schedules import keep_schedules
 from ragflow.core.states import RunState
 from ragflow.runtime.home import open_home
@@ -231,3 +233,29 @@ with open_home() as home:
     turns, looks = json.loads(done.stdout)
     assert turns == 0
     assert looks <= 6
+
+
+@pytest.mark.parametrize(
+    ("there", "then", "reason"),
+    [
+        ("def noted", "def renamed", "the schedule is defined no more"),
+        ("fire_date()))", "fire_date()), 5)", "which no task made"),
+    ],
+)
+def test_a_run_that_was_left_and_cannot_be_gone_on_with_fails_once(project, there, then, reason):
+    (project.folder / "gate").touch()
+    once(project)
+    killed = project.start("serve")
+    project.until(lambda: bool(lines(project, "begun.txt")), killed)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    file = project.folder / "pipelines" / "all.py"
+    file.write_text(file.read_text().replace(there, then), encoding="utf-8")
+    service = project.start("serve")
+    project.until(lambda: _state(project) is RunState.FAILED, service)
+    code, said = end(service)
+    assert code == 0
+    [fire] = ledger(project)
+    assert (fire.state, fire.run) == ("fired", 1)
+    assert reason in fire.reason
+    assert said.count("failed") <= 1
