@@ -97,7 +97,8 @@ def tracked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tracked]:
         patch.delenv("RAGFLOW_HOME", raising=False)
         project = Tracked(tmp_path_factory.mktemp("tracked").resolve())
         first = project.run()
-        assert called(first) == set(first["tasks"])
+        # No document has a page that must be recognized.
+        assert called(first) == set(first["tasks"]) - {"recognize", "assemble"}
         yield project
         project.forget()
 
