@@ -251,6 +251,8 @@ def test_lines_stay_in_order_and_within_their_element(source, data):
     for element in content.elements:
         if element.page is None or not element.boxes:
             continue  # a paragraph that was put in
+        if not element.offsets:
+            continue  # its lines were replaced from another page on: it stands where it stood
         assert len(element.offsets) == len(element.boxes)
         assert list(element.offsets) == sorted(element.offsets)
         assert element.offsets[-1] <= element.end - element.start
