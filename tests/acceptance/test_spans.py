@@ -13,6 +13,8 @@ import pytest
 from ragflow import Content, pipeline, task
 from ragflow.documents import Document
 from ragflow.interfaces.ingestion import ParseOptions
+from ragflow.interfaces.unpacking import INSIDE
+from ragflow.parsing.containers.shelf import Shelf
 from ragflow.parsing.media_types import HEAD, media_type, read_as
 from ragflow.parsing.reading import parse
 from ragflow.tasks import chunk, embed, extract, files, read, upsert
@@ -67,14 +69,23 @@ def cited(project: Path, collection: str, folder: Path, *, ocr: bool = False) ->
     for _, text, payload, _ in sorted(rows_of(project, collection), key=lambda row: row[2]["key"]):
         key = payload["key"]
         if key not in contents:
-            contents = {key: content_of(folder / key, ocr=ocr)}
+            contents = {key: content_of(folder, key, ocr=ocr)}
         yield key, text, payload, contents[key]
 
 
-def content_of(path: Path, *, ocr: bool) -> Content:
-    data = path.read_bytes()
-    kind = read_as(media_type(data[:HEAD], path.name))
+def content_of(folder: Path, key: str, *, ocr: bool) -> Content:
+    data = bytes_of(folder, key)
+    kind = read_as(media_type(data[:HEAD], key))
     return parse(Document.of(data, kind), ParseOptions(ocr=ocr))
+
+
+def bytes_of(folder: Path, key: str) -> bytes:
+    """Return the bytes of a document, also of one that lies in another."""
+    if INSIDE not in key:
+        return (folder / key).read_bytes()
+    found = Shelf(lambda outermost: (folder / outermost).read_bytes()).take(key, lambda _: True)
+    assert found is not None, key
+    return found
 
 
 def check_cited(project: Path, folder: Path, *, ocr: bool = False) -> int:
