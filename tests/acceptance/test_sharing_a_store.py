@@ -227,7 +227,7 @@ def open_below(folder: Path) -> int:
     count = 0
     for each in Path("/dev/fd").iterdir():
         with suppress(FileNotFoundError):  # what lists them is one of them
-            count += not each.is_symlink() or str(folder.resolve()) in os.readlink(each)
+            count += not each.is_symlink() or str(folder.resolve()) in str(each.readlink())
     return count
 
 
