@@ -66,11 +66,12 @@ class Citation:
         self.passage = passage
         self._document = document
 
-    def pages(self) -> dict[int, bytes]:
+    def pages(self, *, passwords: Sequence[str] = ()) -> dict[int, bytes]:
         """Return each page it stands on, from 1, as a PNG image with its boxes drawn over it.
 
-        Raises `UsageError` where there is nothing to draw: the format has no pages, or the
-        document is gone or changed since; and `DocumentError` where it cannot be drawn.
+        Of `passwords` the first that fits opens an encrypted document. Raises `UsageError` where
+        there is nothing to draw: the format has no pages, or the document is gone or changed
+        since; and `DocumentError` where it cannot be drawn.
         """
         from ragflow.parsing.drawing import drawn_pages
 
@@ -96,9 +97,9 @@ class Citation:
         marked: dict[int, list[Box]] = {}
         for each in passage.boxes:
             marked.setdefault(each.page, []).append(each.box)
-        return drawn_pages(self._document, marked)
+        return drawn_pages(self._document, marked, passwords)
 
-    def save(self, path: Path | str) -> list[Path]:
+    def save(self, path: Path | str, *, passwords: Sequence[str] = ()) -> list[Path]:
         """Write the pages as PNG files and return where: one is `path` itself.
 
         Of several each has its page's number at the end of its name: ``out-3.png``. Raises as
@@ -107,7 +108,7 @@ class Citation:
         path = Path(path)
         if path.suffix.lower() != ".png":
             raise UsageError(f"{path.name!r} is no name of a PNG image", hint="write out.png")
-        pages = self.pages()
+        pages = self.pages(passwords=passwords)
         written = []
         for number, page in pages.items():
             name = path if len(pages) == 1 else path.with_stem(f"{path.stem}-{number}")

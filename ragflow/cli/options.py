@@ -3,11 +3,14 @@
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ragflow.errors import ParameterError, UsageError
+
+if TYPE_CHECKING:
+    from ragflow.interfaces.ingestion import Passwords
 
 #: The largest integer that a store can look for.
 LARGEST = 2**63 - 1
@@ -31,6 +34,14 @@ Settings = Annotated[
     list[str] | None,
     typer.Option(
         "-p", "--parameter", metavar="NAME=VALUE", help="Give a parameter a value; repeatable."
+    ),
+]
+PasswordsIn = Annotated[
+    str,
+    typer.Option(
+        "--passwords",
+        metavar="env:NAME|file:PATH",
+        help="Where passwords for encrypted files are kept, one a line.",
     ),
 ]
 Accept = Annotated[
@@ -143,3 +154,15 @@ def since_when(text: str | None, now: datetime) -> datetime | None:
             f"--since {text!r} is no instant",
             hint="write 2026-05-04, 2026-05-04T12:30, or 30min, 2h, 7d for so long ago",
         ) from error
+
+
+def passwords_in(reference: str) -> "Passwords":
+    """Return the passwords that ``env:NAME`` or ``file:PATH`` tells, none without either.
+
+    Raises `UsageError` where they cannot be had.
+    """
+    from ragflow.core.secret_reference import Secret
+    from ragflow.interfaces.ingestion import Passwords
+    from ragflow.secrets import resolve
+
+    return Passwords.of(resolve(Secret(reference))) if reference else Passwords()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ragflow.cli.options import Json
+from ragflow.cli.options import Json, PasswordsIn, passwords_in
 from ragflow.cli.output import enveloped, plain, results
 from ragflow.errors import NotFoundError
 
@@ -23,27 +23,19 @@ def parse_file(
         str, typer.Option(help="Languages for OCR, as Tesseract names them, joined by +.")
     ] = "eng",
     ocr: Annotated[bool, typer.Option(help="Recognize pages without text.")] = True,
-    passwords: Annotated[
-        str,
-        typer.Option(
-            metavar="env:NAME|file:PATH",
-            help="Where passwords for encrypted files are kept, one a line.",
-        ),
-    ] = "",
+    passwords: PasswordsIn = "",
     as_json: Json = False,
 ) -> None:
     """Show what would be indexed of a file, and what it holds."""
-    from ragflow.core.secret_reference import Secret
     from ragflow.documents import Document
-    from ragflow.interfaces.ingestion import ParseOptions, Passwords
+    from ragflow.interfaces.ingestion import ParseOptions
     from ragflow.parsing.media_types import HEAD, media_type, read_as
     from ragflow.parsing.reading import parse
-    from ragflow.secrets import resolve
     from ragflow.views.parsed import parsed_text
 
     data = _read(str(file))
     kind = read_as(media_type(data[:HEAD], file.name))
-    keyring = Passwords.of(resolve(Secret(passwords))) if passwords else Passwords()
+    keyring = passwords_in(passwords)
     with results() as out:
         options = ParseOptions(languages=languages, ocr=ocr, passwords=keyring)
         content = parse(Document.of(data, kind), options)

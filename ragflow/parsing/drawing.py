@@ -21,12 +21,14 @@ _EDGE = (214, 120, 0, 255)
 _MARGIN = 1.5
 
 
-def drawn_pages(document: Document, marked: Mapping[int, Sequence[Box]]) -> dict[int, bytes]:
+def drawn_pages(
+    document: Document, marked: Mapping[int, Sequence[Box]], passwords: Sequence[str] = ()
+) -> dict[int, bytes]:
     """Return the pages that are named, from 1, as PNG images with their boxes drawn over them.
 
-    Pages of PDFs are drawn with 144 pixels an inch, frames of pictures as they are. Raises
-    `SkipDocument` for a document that cannot be drawn and `ParseError` for one that is damaged
-    or does not have such a page.
+    Of `passwords` the first that fits opens an encrypted document. Pages of PDFs are drawn with
+    144 pixels an inch, frames of pictures as they are. Raises `SkipDocument` for a document that
+    cannot be drawn and `ParseError` for one that is damaged or does not have such a page.
     """
     draw = _pdf_pages if document.media_type == "application/pdf" else _frames
     if draw is _frames and document.media_type not in ImageParser.media_types:
@@ -38,7 +40,7 @@ def drawn_pages(document: Document, marked: Mapping[int, Sequence[Box]]) -> dict
     try:
         pages = {
             number: _marked(page, marked[number], resolution / 72)
-            for number, page, resolution in draw(document.read(), sorted(marked))
+            for number, page, resolution in draw(document.read(), sorted(marked), passwords)
         }
     except DocumentError:
         raise
@@ -53,8 +55,10 @@ def drawn_pages(document: Document, marked: Mapping[int, Sequence[Box]]) -> dict
     return pages
 
 
-def _pdf_pages(data: bytes, numbers: Sequence[int]) -> Iterator[tuple[int, Image.Image, float]]:
-    with opened(data) as file:
+def _pdf_pages(
+    data: bytes, numbers: Sequence[int], passwords: Sequence[str]
+) -> Iterator[tuple[int, Image.Image, float]]:
+    with opened(data, passwords) as file:
         for number in numbers:
             if not 0 < number <= file.page_count:
                 continue
@@ -70,7 +74,9 @@ def _pdf_pages(data: bytes, numbers: Sequence[int]) -> Iterator[tuple[int, Image
                 raise unreadable(Reason.DAMAGED, f"page {number} cannot be drawn") from error
 
 
-def _frames(data: bytes, numbers: Sequence[int]) -> Iterator[tuple[int, Image.Image, float]]:
+def _frames(
+    data: bytes, numbers: Sequence[int], _passwords: Sequence[str]
+) -> Iterator[tuple[int, Image.Image, float]]:
     for number, (frame, resolution) in enumerate(colored_frames(data), start=1):
         if number in numbers:
             yield number, frame, resolution

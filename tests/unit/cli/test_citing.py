@@ -13,10 +13,10 @@ from ragflow.parsing.boxes import around
 from ragflow.parsing.pdf_file import opened
 from ragflow.runtime.home import open_home
 from tests.unit.cli.conftest import GRAIN
-from tests.unit.parsing.samples import file_of, needs_tesseract, pdf, picture, prose
+from tests.unit.parsing.samples import encrypted, file_of, needs_tesseract, pdf, picture, prose
 
 PIPELINES = '''
-from ragflow import Content, Quality, pipeline, task
+from ragflow import Content, Quality, Secret, pipeline, task
 from ragflow.tasks import check, chunk, embed, extract, files, read, split, upsert
 
 
@@ -39,6 +39,12 @@ def redacted(collection: str = "redacted") -> None:
 def good(otherwise: str = "fail", collection: str = "good") -> None:
     content = check(extract(read(files("docs"))), odd_characters=0.1, otherwise=otherwise)
     chunks = chunk(content, model="hashing")
+    upsert(chunks, embed(chunks, model="hashing"), collection=collection)
+
+
+@pipeline
+def locked(collection: str = "locked") -> None:
+    chunks = chunk(extract(read(files("docs")), passwords=Secret("env:PW")), model="hashing")
     upsert(chunks, embed(chunks, model="hashing"), collection=collection)
 
 
@@ -88,6 +94,10 @@ def marked(image, plain):
     return ImageChops.difference(image.convert("RGB"), plain.convert("RGB")).getbbox()
 
 
+def image_at(path):
+    return Image.open(io.BytesIO(path.read_bytes()))
+
+
 def plain_page(data, number):
     with opened(data) as file:
         return file.drawn(number - 1, resolution=144, colored=True)[0]
@@ -119,7 +129,7 @@ def test_its_boxes_are_drawn_on_the_page(desk):
     found = hit(desk, "strict", "Where are keys kept?")
     cited = desk.ask("cite", "cite", found["id"], "--image", "out.png")
     assert cited["images"] == ["out.png"]
-    page = Image.open(desk.folder / "out.png")
+    page = image_at(desk.folder / "out.png")
     assert page.size == (1224, 1584)
     plain = plain_page((desk.folder / "docs" / "a.pdf").read_bytes(), 2)
     [heading, *_, box] = [each["box"] for each in cited["boxes"]]
@@ -152,7 +162,7 @@ def test_a_picture_is_drawn_as_it_is_and_says_how_surely_it_was_read(desk):
     cited = desk.ask("cite", "cite", found["id"], "--image", "out.png")
     assert (cited["key"], cited["obtained"]) == ("b.png", "ocr")
     assert 0.5 < cited["confidence"] <= 1
-    page = Image.open(desk.folder / "out.png")
+    page = image_at(desk.folder / "out.png")
     assert page.size == (1000, 260)
     where = marked(page, picture("Umbrellas are lent"))
     [box] = [each["box"] for each in cited["boxes"]]
@@ -174,6 +184,17 @@ def test_what_cannot_be_drawn_says_what_to_do(desk):
     assert "cannot be written" in desk.refused("cite", found["id"], "--image", "no/out.png")[0]
     assert desk.refused("cite", "ab" * 16)[0] == f"error: there is no chunk '{'ab' * 16}'"
     assert desk.ask("cite", "cite", found["id"][:24])["id"] == found["id"]
+
+
+def test_an_encrypted_document_is_drawn_with_its_password(desk, monkeypatch):
+    monkeypatch.setenv("PW", "let me in")
+    put(desk, "a.pdf", encrypted(pdf(prose("Keys are kept in the safe.")), password="let me in"))
+    desk.type("run", "locked")
+    found = hit(desk, "locked", "Where are keys kept?")
+    refused = desk.type("cite", found["id"], "--image", "out.png", code=1)
+    assert "encrypted" in refused.err
+    desk.type("cite", found["id"], "--image", "out.png", "--passwords", "env:PW")
+    assert image_at(desk.folder / "out.png").size == (1224, 1584)
 
 
 def test_a_document_that_changed_since_is_not_drawn(desk):
