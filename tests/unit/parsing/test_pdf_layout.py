@@ -155,6 +155,44 @@ def test_a_paragraph_goes_on_over_a_page_and_heads_step_aside():
     assert [page for page, _ in content.boxes_of(at, at + 5)] == [2]
 
 
+def test_heads_of_a_page_that_one_paragraph_fills_are_kept():
+    count = 5
+    pages = with_heads(
+        *(
+            prose(f"and so the words {word} go on from page", "to page without an end, as it is")
+            for word in WORDS[:count]
+        )
+    )
+    content = read(pdf(*pages), PDF)
+    found = elements(content)
+    for number in range(11, 11 + count):
+        for head in (f"{number} The Long Book of Everything", f"- {number} -"):
+            assert found.count(("header_footer", head)) == 1
+            at = content.text.index(head)
+            assert [page for page, _ in content.boxes_of(at, at + 2)] == [number - 10]
+    # Every other page has to be ended for that.
+    assert [kind for kind, _ in found].count("paragraph") == 3
+    assert " ".join(text for kind, text in found if kind == "paragraph") == " ".join(
+        f"and so the words {word} go on from page to page without an end, as it is"
+        for word in WORDS[:count]
+    )
+
+
+def test_heads_of_a_page_that_a_table_fills_are_kept():
+    bodies = [
+        rows_of(*((f"Item {page}{row}", f"Value {word}") for row in "abc"), top=720)
+        for page, word in enumerate(WORDS[:4])
+    ]
+    pages = with_heads(*bodies)
+    content = read(pdf(*pages, drawn=dict.fromkeys(range(4), grid(3, 720))), PDF)
+    assert [(e.kind, e.page) for e in content.elements] == [
+        *(("header_footer", 1), ("header_footer", 1), ("table", 1)),
+        *(("header_footer", 2), ("header_footer", 2), ("header_footer", 3), ("header_footer", 3)),
+        *(("table", 3), ("header_footer", 4), ("header_footer", 4)),
+    ]
+    assert [len(e.cells) for e in content.elements if e.kind == "table"] == [6, 6]
+
+
 def test_a_sentence_that_ends_with_the_page_ends_its_paragraph():
     pages = with_heads(
         prose("A paragraph of this page", "ends with it."), prose("The next begins", "here.")
