@@ -97,7 +97,7 @@ def key(title: str) -> str:
 
 def groups_of(page: int, lines: Sequence[Line], headings: Headings) -> Iterator[list[Line]]:
     """Yield the lines of each paragraph, heading, list item and table of a page's column."""
-    distance = _usual_distance(lines)
+    distance = usual_distance(lines)
     group: list[Line] = []
     for place, line in enumerate(lines):
         following = lines[place + 1] if place + 1 < len(lines) else None
@@ -113,7 +113,8 @@ def groups_of(page: int, lines: Sequence[Line], headings: Headings) -> Iterator[
         yield group
 
 
-def _usual_distance(lines: Sequence[Line]) -> float:
+def usual_distance(lines: Sequence[Line]) -> float:
+    """Return how far below one another lines of a page mostly stand, 0.0 where there is none."""
     distances = [
         below.baseline - above.baseline
         for above, below in pairwise(lines)

@@ -118,6 +118,16 @@ def test_heads_of_left_and_right_pages_may_differ():
     ]
 
 
+def test_letters_that_begin_alike_are_letters():
+    letters = [
+        prose("Dear customer,", f"your invoice over {euro} euro is due in May.", "Kind regards")
+        for euro in (7, 20, 33)
+    ]
+    assert elements(read(pdf(*letters), PDF)) == [
+        ("paragraph", " ".join(words for *_, words in letter)) for letter in letters
+    ]
+
+
 @pytest.mark.parametrize("numbers", [("7", "3"), ("1900", "2100")])
 def test_numbers_that_count_no_pages_are_text(numbers):
     pages = [[*prose(f"Over {number}."), (72, 60, 11, number)] for number in numbers]
