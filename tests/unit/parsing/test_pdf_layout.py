@@ -82,6 +82,34 @@ def test_a_bullet_of_a_symbol_font_is_one_wherever_its_words_begin():
     assert line.parts == ((0, bullet.box), (2, words.box))
 
 
+@pytest.mark.parametrize("sizes", [(14, 10), (10, 14), (6, 10)])
+def test_a_line_is_of_the_size_of_most_of_it(sizes):
+    bullet, size = sizes
+    parts = [
+        Line("o", (72, 110 - bullet, 76, 110), 111, bullet),
+        Line("Words of it", (80, 110 - size, 140, 110), 110, size),
+        Line("2", (140, 100, 144, 106), 106, 6),
+    ]
+    (line,) = whole_lines(parts)
+    assert (line.text, line.height, line.baseline) == ("o Words of it2", size, 110)
+
+
+def test_bullets_of_larger_print_make_no_headings():
+    page = [
+        part
+        for at, words in enumerate(["First comes one", "of two lines", "Then another", "The last"])
+        for part in (
+            *([] if at == 1 else [(72, 700 - 13 * at, 15, "•")]),
+            (90, 700 - 13 * at, 10, words),
+        )
+    ]
+    assert elements(read(pdf(page), PDF)) == [
+        ("list_item", "• First comes one of two lines"),
+        ("list_item", "• Then another"),
+        ("list_item", "• The last"),
+    ]
+
+
 WORDS = ["Nothing", "Something", "This", "That", "More", "All"]
 
 
