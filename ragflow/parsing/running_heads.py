@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from ragflow.parsing.pdf_blocks import usual_distance
+from ragflow.parsing.pdf_blocks import Distances
 from ragflow.parsing.pdf_lines import Line
 
 #: Parts of a page's height at its top and at its bottom in which such lines stand, and how many
@@ -87,7 +87,7 @@ def _set_off(head: Sequence[_Row], lines: Sequence[Line]) -> list[_Row]:
     rows = sorted(head, key=lambda row: row.at)
     taken = {place for row in rows for place in row.members}
     text = [line for place, line in enumerate(lines) if place not in taken]
-    distance = usual_distance(text)
+    distances = Distances(text)
     while rows:
         row = rows[-1]
         below = min(
@@ -98,7 +98,7 @@ def _set_off(head: Sequence[_Row], lines: Sequence[Line]) -> list[_Row]:
         if (
             below is None
             or below.table
-            or below.baseline - row.at > _NO_SPACE * max(distance, row.height)
+            or below.baseline - row.at > _NO_SPACE * max(distances.at(row.height), row.height)
         ):
             break
         if abs(below.height - row.height) > _SAME_SIZE * row.height:

@@ -58,6 +58,15 @@ def test_a_table_of_short_entries_is_no_pair_of_columns():
     assert texts(read(pdf(page), PDF)) == ["Vienna 1.9\nGraz 0.3\nLinz 0.2\nSalzburg 0.2"]
 
 
+def test_small_print_on_a_page_does_not_part_the_lines_of_its_prose():
+    words = [f"a line of prose that says {word} and goes on" for word in WORDS[:5]]
+    page = [(72, 700 - 17 * at, 10, line) for at, line in enumerate(words)]
+    page += [(72, 580 - 9 * at, 8, f"Note {at} in small print") for at in range(12)]
+    prose_of_it, notes = texts(read(pdf(page), PDF))
+    assert prose_of_it.splitlines() == words
+    assert len(notes.splitlines()) == 12
+
+
 def test_words_divided_at_the_end_of_a_line_are_made_whole():
     lines = prose(
         "This long paragraph has a word that is hy-",
