@@ -1,6 +1,8 @@
 """Which lines of a PDF page belong together, and which of them are headings?"""
 
+import math
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise, zip_longest
@@ -97,14 +99,14 @@ def key(title: str) -> str:
 
 def groups_of(page: int, lines: Sequence[Line], headings: Headings) -> Iterator[list[Line]]:
     """Yield the lines of each paragraph, heading, list item and table of a page's column."""
-    distance = _usual_distance(lines)
+    distances = Distances(lines)
     group: list[Line] = []
     for place, line in enumerate(lines):
         following = lines[place + 1] if place + 1 < len(lines) else None
         if group and (
             headings.names(page, line)
             or headings.names(page, group[-1])
-            or _begins(group, line, following, distance)
+            or _begins(group, line, following, distances.at(line.height))
         ):
             yield group
             group = []
@@ -113,13 +115,37 @@ def groups_of(page: int, lines: Sequence[Line], headings: Headings) -> Iterator[
         yield group
 
 
-def _usual_distance(lines: Sequence[Line]) -> float:
-    distances = [
-        below.baseline - above.baseline
-        for above, below in pairwise(lines)
-        if 0.5 * below.height < below.baseline - above.baseline < 2.5 * below.height
-    ]
-    return median(distances) if distances else 0.0
+class Distances:
+    """How far below one another the lines of a column mostly stand, by the height of the print."""
+
+    def __init__(self, lines: Sequence[Line]) -> None:
+        """Take the lines in reading order."""
+        pairs = [
+            (above, below, below.baseline - above.baseline)
+            for above, below in pairwise(lines)
+            if 0.5 * below.height < below.baseline - above.baseline < 2.5 * below.height
+        ]
+        #: Where two lines are of one print: its height and the distance.
+        self._steps = sorted(
+            (below.height, step)
+            for above, below, step in pairs
+            if abs(below.height - above.height) <= _OTHER_SIZE * below.height
+        )
+        self._all = median(step for *_, step in pairs) if pairs else 0.0
+        self._usual: dict[float, float] = {}
+
+    def at(self, height: float) -> float:
+        """Return what is usual in print of about a height, or in all where that is not known.
+
+        0.0 where no line stands below another.
+        """
+        height = _step(height)
+        if height not in self._usual:
+            first = bisect_left(self._steps, (height * (1 - _OTHER_SIZE), 0.0))
+            last = bisect_left(self._steps, (height * (1 + _OTHER_SIZE), math.inf))
+            near = [step for _, step in self._steps[first:last]]
+            self._usual[height] = median(near) if near else self._all
+        return self._usual[height]
 
 
 def _begins(group: Sequence[Line], line: Line, following: Line | None, distance: float) -> bool:

@@ -37,8 +37,9 @@ def laid_out(
 
     `outline` gives for each page the levels of its titles; see `Headings`. What runs above and
     below the text of pages is kept beside the text, and steps aside from a paragraph or a table
-    that goes on over the page: before where that begins, and after where it ends. Nothing goes on
-    to or from pages that are to stand `apart`.
+    that goes on over the page: before where that begins, and after where it ends. One that has a
+    whole page with such lines to itself ends there, so that they have a place. Nothing goes on to
+    or from pages that are to stand `apart`.
     """
     hyphens = Hyphens(line for page in pages for line in page.lines)
     parts = [with_tables(page.lines, page.rules, hyphens) for page in pages]
@@ -51,7 +52,7 @@ def laid_out(
         for run in page
         for group in _groups(number, run, headings)
     ]
-    bodies = _joined(groups, hyphens, len(pages), apart)
+    bodies = _joined(groups, hyphens, len(pages), apart=apart, headed=heads.keys())
     return [
         _page(body, parts[number], heads.get(number, RunningHeads()), bodies[number + 1 :][:1])
         for number, body in enumerate(bodies)
@@ -85,14 +86,26 @@ def _groups(page: int, run: Sequence[Line], headings: Headings) -> list[_Group]:
 
 
 def _joined(
-    groups: list[_Group], hyphens: Hyphens, count: int, apart: Collection[int]
+    groups: list[_Group],
+    hyphens: Hyphens,
+    count: int,
+    *,
+    apart: Collection[int],
+    headed: Collection[int],
 ) -> list[list[Block]]:
-    """Return the blocks of each page; one that is the rest of another has a joint."""
+    """Return the blocks of each page; one that is the rest of another has a joint.
+
+    `headed` are the pages with lines that need a place beside them.
+    """
     bodies: list[list[Block]] = [[] for _ in range(count)]
     joint: str | None = None
     for place, group in enumerate(groups):
         following = groups[place + 1] if place + 1 < len(groups) else None
         goes_on = following is not None and _goes_on(group, following, apart)
+        if goes_on and following is not None and following.page != group.page in headed:
+            # What is nothing but the rest of an earlier page leaves no place before it.
+            rests = (joint, *(block.joint for block in bodies[group.page]))
+            goes_on = None in rests
         if goes_on and following is not None and (above := group.lines[0].table):
             below = following.lines[0].table
             if below is not None:
@@ -126,11 +139,9 @@ def _page(
     """Return what is on a page, with what runs above and below it where it disturbs nothing."""
     above = [head_of(_row(lines, row)) for row in heads.above]
     below = [head_of(_row(lines, row)) for row in heads.below]
-    begins_before = bool(body) and body[0].joint is not None
-    goes_on = bool(body and following and following[0] and following[0][0].joint is not None)
-    if begins_before and goes_on and all(block.joint is not None for block in body):
-        # One table or paragraph has the page to itself: nothing can stand beside it.
+    if not above and not below:
         return tuple(body)
+    goes_on = bool(body and following and following[0] and following[0][0].joint is not None)
     rest_of_it = 0
     while rest_of_it < len(body) and body[rest_of_it].joint is not None:
         rest_of_it += 1

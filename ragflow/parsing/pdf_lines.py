@@ -113,8 +113,14 @@ def parts_of(glyphs: Glyphs, cuts: Sequence[float] = ()) -> Iterator[Line]:
 
 
 def whole_lines(parts: Iterable[Line]) -> Iterator[Line]:
-    """Yield the lines of parts that follow one another; those side by side are one."""
+    """Yield the lines of parts that follow one another; those side by side are one.
+
+    A line has the height and the baseline of the part with most characters: a bullet or an initial
+    may be of larger print.
+    """
     shape: Line | None = None
+    main: Line | None = None
+    most = 0
     texts: list[str] = []
     places: list[tuple[int, Box]] = []
     length = 0
@@ -128,22 +134,29 @@ def whole_lines(parts: Iterable[Line]) -> Iterator[Line]:
             )
             larger = shape if shape.height >= part.height else part
             shape = larger._replace(box=around((shape.box, part.box)), is_divided=part.is_divided)
+            if len(text) > most:
+                main, most = part, len(text)
         else:
-            if shape is not None:
-                yield _whole(shape, texts, places)
+            if shape is not None and main is not None:
+                yield _whole(shape, main, texts, places)
             shape, texts, places, length, blank = part, [], [], 0, ""
+            main, most = part, len(text)
         length += len(blank)
         places.append((length, part.box))
         texts += (blank, text)
         length += len(text)
-    if shape is not None:
-        yield _whole(shape, texts, places)
+    if shape is not None and main is not None:
+        yield _whole(shape, main, texts, places)
 
 
-def _whole(shape: Line, texts: Sequence[str], places: Sequence[tuple[int, Box]]) -> Line:
+def _whole(
+    shape: Line, main: Line, texts: Sequence[str], places: Sequence[tuple[int, Box]]
+) -> Line:
     # Both bullets are as long, so all places stay.
     text = _BULLET_GLYPH.sub("• ", "".join(texts))
-    return shape._replace(text=text, parts=tuple(places))
+    return shape._replace(
+        text=text, baseline=main.baseline, height=main.height, parts=tuple(places)
+    )
 
 
 def _run(

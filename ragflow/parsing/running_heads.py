@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from ragflow.parsing.pdf_blocks import Distances
 from ragflow.parsing.pdf_lines import Line
 
 #: Parts of a page's height at its top and at its bottom in which such lines stand, and how many
@@ -18,6 +19,10 @@ _CLOSE = 2
 #: Where so many are in one place, whatever else is there is one too.
 _SURE = 4
 _LARGER = 1.2
+#: In the page's usual distance between lines, or in the height of its print: a line that stands no
+#: further above text of its size is the first line of that text.
+_NO_SPACE = 1.2
+_SAME_SIZE = 0.05
 
 _NUMBERS = re.compile(r"\d+|\b[ivxlcdm]+\b", re.IGNORECASE)
 _ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100, "d": 500, "m": 1000}
@@ -61,7 +66,7 @@ def running_heads(
     above, under = _repeated(tops, body), _repeated(bottoms, body)
     found = {}
     for page in above.keys() | under.keys():
-        head, foot = above.get(page, []), under.get(page, [])
+        head, foot = _set_off(above.get(page, []), pages[page]), under.get(page, [])
         if len({place for row in head + foot for place in row.members}) == len(pages[page]):
             # Words that stand alone on a page are its text.
             head, foot = ([r for r in rows if not _has_words(r)] for rows in (head, foot))
@@ -75,6 +80,31 @@ def running_heads(
             ),
         )
     return found
+
+
+def _set_off(head: Sequence[_Row], lines: Sequence[Line]) -> list[_Row]:
+    """Return the rows above a page's text less those that stand on it without space between."""
+    rows = sorted(head, key=lambda row: row.at)
+    taken = {place for row in rows for place in row.members}
+    text = [line for place, line in enumerate(lines) if place not in taken]
+    distances = Distances(text)
+    while rows:
+        row = rows[-1]
+        below = min(
+            (line for line in text if line.baseline > row.at + _NEAR),
+            key=lambda line: line.baseline,
+            default=None,
+        )
+        if (
+            below is None
+            or below.table
+            or below.baseline - row.at > _NO_SPACE * max(distances.at(row.height), row.height)
+        ):
+            break
+        if abs(below.height - row.height) > _SAME_SIZE * row.height:
+            break
+        text += (lines[place] for place in rows.pop().members)
+    return rows
 
 
 def _rows(page: int, lines: Sequence[Line], height: float) -> list[_Row]:

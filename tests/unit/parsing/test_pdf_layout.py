@@ -58,6 +58,15 @@ def test_a_table_of_short_entries_is_no_pair_of_columns():
     assert texts(read(pdf(page), PDF)) == ["Vienna 1.9\nGraz 0.3\nLinz 0.2\nSalzburg 0.2"]
 
 
+def test_small_print_on_a_page_does_not_part_the_lines_of_its_prose():
+    words = [f"a line of prose that says {word} and goes on" for word in WORDS[:5]]
+    page = [(72, 700 - 17 * at, 10, line) for at, line in enumerate(words)]
+    page += [(72, 580 - 9 * at, 8, f"Note {at} in small print") for at in range(12)]
+    prose_of_it, notes = texts(read(pdf(page), PDF))
+    assert prose_of_it.splitlines() == words
+    assert len(notes.splitlines()) == 12
+
+
 def test_words_divided_at_the_end_of_a_line_are_made_whole():
     lines = prose(
         "This long paragraph has a word that is hy-",
@@ -80,6 +89,34 @@ def test_a_bullet_of_a_symbol_font_is_one_wherever_its_words_begin():
     (line,) = whole_lines([bullet, words])
     assert line.text == "• Words of it"
     assert line.parts == ((0, bullet.box), (2, words.box))
+
+
+@pytest.mark.parametrize("sizes", [(14, 10), (10, 14), (6, 10)])
+def test_a_line_is_of_the_size_of_most_of_it(sizes):
+    bullet, size = sizes
+    parts = [
+        Line("o", (72, 110 - bullet, 76, 110), 111, bullet),
+        Line("Words of it", (80, 110 - size, 140, 110), 110, size),
+        Line("2", (140, 100, 144, 106), 106, 6),
+    ]
+    (line,) = whole_lines(parts)
+    assert (line.text, line.height, line.baseline) == ("o Words of it2", size, 110)
+
+
+def test_bullets_of_larger_print_make_no_headings():
+    page = [
+        part
+        for at, words in enumerate(["First comes one", "of two lines", "Then another", "The last"])
+        for part in (
+            *([] if at == 1 else [(72, 700 - 13 * at, 15, "•")]),
+            (90, 700 - 13 * at, 10, words),
+        )
+    ]
+    assert elements(read(pdf(page), PDF)) == [
+        ("list_item", "• First comes one of two lines"),
+        ("list_item", "• Then another"),
+        ("list_item", "• The last"),
+    ]
 
 
 WORDS = ["Nothing", "Something", "This", "That", "More", "All"]
@@ -118,6 +155,16 @@ def test_heads_of_left_and_right_pages_may_differ():
     ]
 
 
+def test_letters_that_begin_alike_are_letters():
+    letters = [
+        prose("Dear customer,", f"your invoice over {euro} euro is due in May.", "Kind regards")
+        for euro in (7, 20, 33)
+    ]
+    assert elements(read(pdf(*letters), PDF)) == [
+        ("paragraph", " ".join(words for *_, words in letter)) for letter in letters
+    ]
+
+
 @pytest.mark.parametrize("numbers", [("7", "3"), ("1900", "2100")])
 def test_numbers_that_count_no_pages_are_text(numbers):
     pages = [[*prose(f"Over {number}."), (72, 60, 11, number)] for number in numbers]
@@ -153,6 +200,44 @@ def test_a_paragraph_goes_on_over_a_page_and_heads_step_aside():
     assert [page for page, _ in places] == [1, 1, 2, 2]
     at = content.text.index("until")
     assert [page for page, _ in content.boxes_of(at, at + 5)] == [2]
+
+
+def test_heads_of_a_page_that_one_paragraph_fills_are_kept():
+    count = 5
+    pages = with_heads(
+        *(
+            prose(f"and so the words {word} go on from page", "to page without an end, as it is")
+            for word in WORDS[:count]
+        )
+    )
+    content = read(pdf(*pages), PDF)
+    found = elements(content)
+    for number in range(11, 11 + count):
+        for head in (f"{number} The Long Book of Everything", f"- {number} -"):
+            assert found.count(("header_footer", head)) == 1
+            at = content.text.index(head)
+            assert [page for page, _ in content.boxes_of(at, at + 2)] == [number - 10]
+    # Every other page has to be ended for that.
+    assert [kind for kind, _ in found].count("paragraph") == 3
+    assert " ".join(text for kind, text in found if kind == "paragraph") == " ".join(
+        f"and so the words {word} go on from page to page without an end, as it is"
+        for word in WORDS[:count]
+    )
+
+
+def test_heads_of_a_page_that_a_table_fills_are_kept():
+    bodies = [
+        rows_of(*((f"Item {page}{row}", f"Value {word}") for row in "abc"), top=720)
+        for page, word in enumerate(WORDS[:4])
+    ]
+    pages = with_heads(*bodies)
+    content = read(pdf(*pages, drawn=dict.fromkeys(range(4), grid(3, 720))), PDF)
+    assert [(e.kind, e.page) for e in content.elements] == [
+        *(("header_footer", 1), ("header_footer", 1), ("table", 1)),
+        *(("header_footer", 2), ("header_footer", 2), ("header_footer", 3), ("header_footer", 3)),
+        *(("table", 3), ("header_footer", 4), ("header_footer", 4)),
+    ]
+    assert [len(e.cells) for e in content.elements if e.kind == "table"] == [6, 6]
 
 
 def test_a_sentence_that_ends_with_the_page_ends_its_paragraph():

@@ -42,6 +42,29 @@ def test_what_is_behind_text_is_text():
     assert found(*pages) == [[], [], []]
 
 
+@pytest.mark.parametrize(("below", "is_head"), [(12, False), (14, False), (20, True)])
+def test_a_line_without_space_to_the_text_below_it_is_text(below, is_head):
+    def page(number):
+        lines = [line(f"word {'abc'[number]} {'xyz'[at]}", 60 + below + 12 * at) for at in range(3)]
+        return [line("Company", 30), line("again", 60), *lines]
+
+    heads = ["Company", "again"] if is_head else ["Company"]
+    assert found(*map(page, range(3))) == [heads] * 3
+
+
+def test_a_line_of_another_size_is_a_head_however_near_the_text_is():
+    pages = [[line("again", 60, size=8.0), line(f"word {'abc'[at]}", 70)] for at in range(3)]
+    assert found(*pages) == [["again"]] * 3
+
+
+def test_lines_without_space_between_are_text_together():
+    pages = [
+        [line("Madam,", 40), line("Sir,", 52), *(line(f"word {'abc'[at]}", 64), body(at))]
+        for at in range(3)
+    ]
+    assert found(*pages) == [[]] * 3
+
+
 def test_words_that_have_a_page_to_themselves_are_its_text():
     assert found(*[[line("Left blank", 60), line(str(n), 780)] for n in range(3)]) == [
         [str(n)] for n in range(3)
