@@ -23,6 +23,10 @@ FREE, RATIO, MOST_BYTES = 256 << 20, 200, 2 << 30
 _HINT = "unpack it into a folder"
 
 
+#: What stands for documents that are left out and have no other place to say so.
+REST = "(more)"
+
+
 class OverLimitError(RagflowError):
     """A document holds more than is read; raised within `containers` only."""
 
@@ -97,6 +101,24 @@ def too_large_inside(size: int) -> tuple[str, str]:
     """Return why an archive in an archive is left out."""
     sentence = f"is an archive of {size:,} bytes in another, more than the {MOST_NESTED:,} opened"
     return ("too_large", f"{sentence}: {_HINT}")
+
+
+def rest_of_mail(why: str) -> tuple[str, str]:
+    """Return why what a mail has beyond a limit is left out; `why` is what follows "the mail"."""
+    sentence = f"stands for what is not read of the mail it lies in, which {why}"
+    return ("too_many", f"{sentence}: save that as files")
+
+
+def mail_too_large(size: int) -> tuple[str, str]:
+    """Return why what is attached to a mail in a container is left out."""
+    sentence = f"stands for what is attached to the mail it lies in, which has {size:,} bytes, more"
+    return ("too_large", f"{sentence} than the {MOST_NESTED:,} opened: {_HINT}")
+
+
+def mail_too_deep() -> tuple[str, str]:
+    """Return why what is attached to a mail in containers is left out."""
+    sentence = f"stands for what is attached to the mail it lies in, which is within {DEEPEST}"
+    return ("too_deep", f"{sentence} others, and no more are opened: save that as files")
 
 
 def too_deep() -> tuple[str, str]:
