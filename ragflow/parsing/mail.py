@@ -63,6 +63,7 @@ class MailParser:
             dict(zip(HEADS, heads, strict=True)),
             found.blocks,
             [_name(part) for part in found.attached],
+            notes=[f"The message {found.over}, and nothing beyond was read."] * bool(found.over),
         )
 
 
@@ -74,10 +75,11 @@ class Attached(NamedTuple):
     data: bytes
 
 
-def attachments(data: bytes) -> Iterator[Attached]:
+def attachments(data: bytes) -> Iterator[Attached | str]:
     """Yield the attachments of a message in their order.
 
-    Pictures that its text shows and signatures are none. Raises as reading the message does.
+    Pictures that its text shows and signatures are none. After them, if the message has more
+    parts than are read, what is over the limit as follows "it". Raises as reading it does.
     """
     _, found = _opened(data)
     for part in found.attached:
@@ -88,6 +90,8 @@ def attachments(data: bytes) -> Iterator[Attached]:
         if kind in _SIGNATURES:
             continue
         yield Attached(_name(part), kind, _attached_bytes(part))
+    if found.over:
+        yield found.over
 
 
 def _attached_bytes(part: Message) -> bytes:
@@ -144,7 +148,12 @@ def _refuse_sealed(message: Message) -> None:
 
 
 def mail_content(
-    subject: str, heads: Mapping[str, str], body: Iterable[Block], attached: Sequence[str]
+    subject: str,
+    heads: Mapping[str, str],
+    body: Iterable[Block],
+    attached: Sequence[str],
+    *,
+    notes: Sequence[str] = (),
 ) -> Content:
     """Return a message as content, or raise `SkipDocument` if it says nothing."""
     stated = "\n".join(f"{name}: {words}" for name, words in heads.items() if words)
@@ -159,7 +168,12 @@ def mail_content(
     )
     if not composition.elements:
         raise skipped(Reason.NO_TEXT, "there is nothing in the e-mail")
-    return Content(text=composition.text, elements=composition.elements, title=subject or None)
+    return Content(
+        text=composition.text,
+        elements=composition.elements,
+        title=subject or None,
+        notes=tuple(notes),
+    )
 
 
 def plain_blocks(text: str) -> Iterator[Block]:
@@ -199,12 +213,18 @@ class _Found:
     def __init__(self, *, parts: int = 0) -> None:
         self.blocks: list[Block] = []
         self.attached: list[Message] = []
+        #: Which limit something was left out for, as what follows "it"; empty if nothing was.
+        self.over = ""
         self._parts = parts
 
     def take(self, part: Message, *, depth: int) -> None:
         """Take in a part and the parts in it."""
         self._parts += 1
-        if depth > _DEEPEST or self._parts > _MOST_PARTS:
+        if self._parts > _MOST_PARTS:
+            self.over = f"has more than {_MOST_PARTS:,} parts"
+            return
+        if depth > _DEEPEST:
+            self.over = self.over or f"has parts within more than {_DEEPEST} others"
             return
         kind = part.get_content_type()
         if part.get_content_disposition() == "attachment" or kind == "message/rfc822":
@@ -233,6 +253,7 @@ class _Found:
             tried = _Found(parts=self._parts)
             tried.take(part, depth=depth)
             self._parts = tried._parts
+            self.over = self.over or tried.over
             self.attached += tried.attached
             if tried.blocks:
                 self.blocks += tried.blocks

@@ -19,7 +19,7 @@ from ragflow.interfaces.reasons import Explains
 from ragflow.interfaces.unpacking import INSIDE
 
 #: Raised when what is found in documents changes: each is opened once more.
-VERSION = 1
+VERSION = 2
 
 #: Bytes of the digest that a token begins with.
 _DIGEST = 20

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from ragflow.parsing.containers.entry import Entry
-from ragflow.parsing.containers.limits import Allowance
+from ragflow.parsing.containers.limits import REST, Allowance, rest_of_mail
 from ragflow.parsing.expanding import BLOCK
 
 #: How the names end of attachments that have none.
@@ -28,7 +28,12 @@ def mail_entries(data: bytes, allowance: Allowance) -> Iterator[Entry]:
     """Yield the attachments of an e-mail (EML)."""
     from ragflow.parsing.mail import attachments
 
-    for name, kind, held in attachments(data):
+    for each in attachments(data):
+        if isinstance(each, str):
+            nothing = partial(_blocks, b"", allowance)
+            yield Entry(REST, 0, nothing, rest_of_mail(each), is_rest=True)
+            continue
+        name, kind, held = each
         yield Entry(_named(name, kind), len(held), partial(_blocks, held, allowance))
 
 

@@ -20,3 +20,5 @@ class Entry:
     blocks: Callable[[], Iterator[bytes]]
     #: Why it cannot be read: a code and what follows "it".
     skip: tuple[str, str] | None = None
+    #: Whether it stands for what is left out, and so is told of whatever is wanted.
+    is_rest: bool = False

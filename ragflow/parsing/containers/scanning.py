@@ -1,6 +1,6 @@
 """What documents does one document hold, and by what is the content of each recognized?"""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
@@ -14,8 +14,11 @@ from ragflow.parsing.containers.limits import (
     DEEPEST,
     MOST_NESTED,
     MOST_OF_ONE,
+    REST,
     Allowance,
     OverLimitError,
+    mail_too_deep,
+    mail_too_large,
     too_deep,
     too_large,
     too_large_inside,
@@ -103,7 +106,7 @@ class _Scanning:
         start = f"{path}{INSIDE}" if path else ""
         for entry in entries(kind, data, self._allowance):
             name = start + names.give(entry.name)
-            if not self._takes(name):
+            if not entry.is_rest and not self._takes(name):
                 self.found.is_part = True
                 continue
             self._allowance.count()
@@ -139,11 +142,25 @@ class _Scanning:
         self.found.held.append(held)
         if not inner:
             return
-        why = too_deep() if depth >= DEEPEST else too_large_inside(size)
-        if depth < DEEPEST and size <= MOST_NESTED:
+        is_within = size <= MOST_NESTED
+        if depth < DEEPEST and is_within:
             self.container(b"".join(kept), inner, name, depth + 1)
         elif inner in ARCHIVES:
+            why = too_deep() if depth >= DEEPEST else too_large_inside(size)
             self.found.held[place] = replace(held, skip=why)
+        elif not is_within:
+            self._rest(name, mail_too_large(size))
+        elif _holds_any(b"".join(kept), inner):
+            self._rest(name, mail_too_deep())
+
+    def _rest(self, path: str, why: tuple[str, str], taken: Collection[str] = ()) -> None:
+        """Write down that not all is read of a mail, which has a text of its own that is."""
+        name = free = f"{path}{INSIDE if path else ''}{REST}"
+        number = 1
+        while free in taken:  # something attached may be called so
+            number += 1
+            free = f"{name} ({number})"
+        self.found.held.append(Held(free, b"more", 0, why))
 
     def _limit(self, error: OverLimitError, path: str) -> None:
         """Write a limit down where people look: at the innermost archive that is open."""
@@ -152,7 +169,7 @@ class _Scanning:
         if self._is_told(why):
             return
         if not archives:  # a mail has a text of its own: told where what is left out would be
-            self.found.held.append(Held(f"{path}{INSIDE if path else ''}(more)", b"more", 0, why))
+            self._rest(path, why, taken={each.name for each in self.found.held})
         elif not archives[-1]:
             self.found.skip = why
         else:
@@ -162,6 +179,14 @@ class _Scanning:
 
     def _is_told(self, why: tuple[str, str]) -> bool:
         return self.found.skip == why or any(each.skip == why for each in self.found.held)
+
+
+def _holds_any(data: bytes, kind: str) -> bool:
+    """Return whether anything is attached to a mail; False where it cannot be read."""
+    try:
+        return any(True for _ in entries(kind, data, Allowance(len(data))))
+    except (Exception, RecursionError):  # noqa: BLE001 - libraries raise anything on such bytes
+        return False  # it says why itself when it is read
 
 
 def _gathered(entry: Entry) -> Iterator[bytes]:

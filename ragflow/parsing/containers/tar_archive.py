@@ -3,6 +3,7 @@
 import re
 import tarfile
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from ragflow.parsing.containers.entry import Entry
 from ragflow.parsing.containers.limits import MOST_ENTRIES, Allowance, too_many_entries
@@ -24,6 +25,22 @@ _WITHOUT_BYTES = (
 #: Where an entry of the old sparse kind says that its map goes on, and where that does.
 _SPARSE_GOES_ON, _MAP_GOES_ON = 482, 504
 _ATTRIBUTE = re.compile(rb"(\d{1,20}) ([^=]+)=")
+
+
+class _Stated(NamedTuple):
+    """What was stated apart of an entry, and is looked at: whatever else is stated is let go."""
+
+    path: str | None = None
+    size: str | None = None
+    is_sparse: bool = False
+
+    def over(self, other: "_Stated") -> "_Stated":
+        """Return both, of what both state that of this one."""
+        return _Stated(
+            other.path if self.path is None else self.path,
+            other.size if self.size is None else self.size,
+            self.is_sparse or other.is_sparse,
+        )
 
 
 class _Stream:
@@ -73,43 +90,47 @@ def tar_entries(data: bytes, allowance: Allowance) -> Iterator[Entry]:
     `OverLimitError`.
     """
     stream = _Stream(data, allowance)
-    common: dict[str, str] = {}
-    stated: dict[str, str] = {}
+    common = stated = _Stated()
     for _ in range(MOST_ENTRIES):
+        allowance.look()
         record = stream.read(_RECORD)
         if not any(record):  # nothing but zeros: the end
             stream.finish()
             return
         info = tarfile.TarInfo.frombuf(record, "utf-8", "surrogateescape")
         if info.type in (tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE):
-            stated |= _attributes(_head(stream, info.size))
+            stated = _attributes(_head(stream, info.size), allowance).over(stated)
         elif info.type == tarfile.XGLTYPE:
-            common |= _attributes(_head(stream, info.size))
+            common = _attributes(_head(stream, info.size), allowance).over(common)
         elif info.type == tarfile.GNUTYPE_LONGNAME:
             name = _head(stream, info.size).partition(b"\0")[0]
-            stated["path"] = name.decode("utf-8", "surrogateescape")
+            stated = stated._replace(path=name.decode("utf-8", "surrogateescape"))
         elif info.type == tarfile.GNUTYPE_LONGLINK:
             _head(stream, info.size)
         else:
-            yield from _entry(stream, info, {**common, **stated})
-            stated = {}
-    raise too_many_entries()
+            if info.type == tarfile.GNUTYPE_SPARSE:
+                _pass_map(stream, record, allowance)
+            yield from _entry(stream, info, stated.over(common))
+            stated = _Stated()
+    raise too_many_entries(read="the others are not")
 
 
-def _entry(stream: _Stream, info: tarfile.TarInfo, stated: dict[str, str]) -> Iterator[Entry]:
-    if info.type == tarfile.GNUTYPE_SPARSE:
-        record, place = info.buf, _SPARSE_GOES_ON  # type: ignore[attr-defined]
-        while record[place]:
-            record, place = stream.read(_RECORD), _MAP_GOES_ON
+def _pass_map(stream: _Stream, record: bytes, allowance: Allowance) -> None:
+    place = _SPARSE_GOES_ON
+    while record[place]:
+        allowance.look()
+        record, place = stream.read(_RECORD), _MAP_GOES_ON
+
+
+def _entry(stream: _Stream, info: tarfile.TarInfo, stated: _Stated) -> Iterator[Entry]:
     if info.type in _WITHOUT_BYTES:
         return
-    size = int(stated.get("size", info.size))
+    size = info.size if stated.size is None else int(stated.size)
     if size < 0:
         raise ValueError("an entry has no size")
-    name = stated.get("path", info.name)
-    is_sparse = any(attribute.startswith("GNU.sparse.") for attribute in stated)
+    name = info.name if stated.path is None else stated.path
     left = size
-    if info.type in _FILES and not name.endswith("/") and not is_sparse:
+    if info.type in _FILES and not name.endswith("/") and not stated.is_sparse:
         rest = stream.pieces(size)
         read = 0
 
@@ -131,16 +152,19 @@ def _head(stream: _Stream, size: int) -> bytes:
     return stream.read(size + -size % _RECORD)[:size]
 
 
-def _attributes(head: bytes) -> dict[str, str]:
-    """Return the attributes of an entry that stand apart: lines of length, name and value."""
-    found: dict[str, str] = {}
+def _attributes(head: bytes, allowance: Allowance) -> _Stated:
+    """Return what is looked at of attributes that stand apart: lines of length, name and value."""
+    found: dict[bytes, bytes] = {}
+    is_sparse = False
     at = 0
     while line := _ATTRIBUTE.match(head, at):
+        allowance.attribute()
         end = at + int(line[1])
         if end <= line.end() or end > len(head):
             raise ValueError("the attributes of an entry are damaged")
-        found[line[2].decode("utf-8", "replace")] = head[line.end() : end - 1].decode(
-            "utf-8", "surrogateescape"
-        )
+        is_sparse = is_sparse or line[2].startswith(b"GNU.sparse.")
+        if line[2] in (b"path", b"size"):
+            found[line[2]] = head[line.end() : end - 1]
         at = end
-    return found
+    words = {name: stated.decode("utf-8", "surrogateescape") for name, stated in found.items()}
+    return _Stated(words.get(b"path"), words.get(b"size"), is_sparse)

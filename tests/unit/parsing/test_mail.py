@@ -98,8 +98,21 @@ def test_parts_without_end_are_not_all_read(monkeypatch):
     made.make_mixed()
     for number in range(10):
         made.attach(message(f"part {number}").get_body())
-    data = made.as_bytes().replace(b"Subject: x", b"")
-    assert texts(read(data, MAIL))[2:] == ["part 0", "part 1"]
+    content = read(made.as_bytes(), MAIL)
+    assert texts(content)[2:] == ["part 0", "part 1"]
+    assert content.notes == ("The message has more than 3 parts, and nothing beyond was read.",)
+
+
+def test_parts_beyond_a_depth_are_left_out_in_words(monkeypatch):
+    monkeypatch.setattr(mail, "_DEEPEST", 2)
+    inner = PLAIN
+    for depth in range(2):
+        inner = parted("mixed", inner, name=f"B{depth}")
+    content = read("Subject: x\n" + inner, MAIL)
+    assert (texts(content), content.notes) == (["x", "Real words"], ())
+    content = read("Subject: x\n" + parted("alternative", inner, name="C"), MAIL)
+    assert texts(content) == ["x"]
+    assert [note for note in content.notes if "within more than 2 others" in note] != []
 
 
 @pytest.mark.parametrize("kind", ["multipart/encrypted", "application/pkcs7-mime"])

@@ -198,6 +198,53 @@ def test_too_many_documents_are_too_many_with_a_reason(monkeypatch):
     assert [each.name for each in found.held if each.skip] == ["(more)"]
 
 
+def test_what_a_mail_has_over_its_limit_is_named_whatever_is_wanted(monkeypatch):
+    monkeypatch.setattr("ragflow.parsing.mail._MOST_PARTS", 4)
+    assert names(scan(mailed("Text.", {"0": b"x", "1": b"x"}), MAIL)) == ["0", "1"]
+    data = mailed("Text.", {f"{n}": b"x" for n in range(9)})
+    for wanted in ("0", "none"):
+        found = scan(data, MAIL, takes=lambda name, wanted=wanted: name == wanted)
+        ((name, skip),) = [(each.name, each.skip) for each in found.held if each.skip]
+        assert (name, skip[0]) == ("(more)", "too_many")
+        assert "more than 4 parts" in skip[1]
+    found = scan(zipped({"a.eml": data, "b": b"x"}), ZIP)
+    assert [each.name for each in found.held if each.skip] == ["a.eml!/(more)"]
+    assert names(found)[-1] == "b"
+
+
+def test_what_is_called_like_what_is_left_out_is_told_from_it(monkeypatch):
+    monkeypatch.setattr(limits, "MOST_MEMBERS", 1)
+    found = scan(mailed("Text.", {"(more)": b"x", "b": b"x"}), MAIL)
+    assert [(each.name, each.skip is None) for each in found.held] == [
+        ("(more)", True),
+        ("(more) (2)", False),
+    ]
+
+
+@pytest.mark.parametrize(("carried", "told"), [({"deep.pdf": b"%PDF-1.4"}, True), ({}, False)])
+def test_mails_in_mails_end_at_a_depth_with_a_word_for_what_they_carry(carried, told):
+    data = mailed("Text.", carried)
+    for number in range(limits.DEEPEST - 1):
+        data = mailed("Text.", {f"{number}.eml": data})
+        assert [each.skip for each in scan(data, MAIL).held] == [None] * (number + 1 + told)
+    found = scan(mailed("Text.", {"last.eml": data}), MAIL)
+    skips = {each.name.rpartition("!/")[2]: each.skip[0] for each in found.held if each.skip}
+    assert skips == ({"(more)": "too_deep"} if told else {})
+    assert len(found.held) == limits.DEEPEST + told
+
+
+def test_a_mail_too_large_to_be_opened_in_an_archive_has_a_word_for_what_it_carries(monkeypatch):
+    monkeypatch.setattr("ragflow.parsing.containers.scanning.MOST_NESTED", 2_000)
+    small, large = (mailed("x" * size, {"a.txt": b"x"}) for size in (10, 3_000))
+    found = scan(zipped({"large.eml": large, "small.eml": small}), ZIP)
+    assert [(each.name, each.skip and each.skip[0]) for each in found.held] == [
+        ("large.eml", None),
+        ("large.eml!/(more)", "too_large"),
+        ("small.eml", None),
+        ("small.eml!/a.txt", None),
+    ]
+
+
 def test_archives_in_archives_end_at_a_depth():
     data = zipped({"words.txt": b"x"})
     for _ in range(limits.DEEPEST + 2):
