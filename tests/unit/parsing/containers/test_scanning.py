@@ -283,3 +283,19 @@ def test_attachments_of_real_mails_are_those_their_text_names(shared):
         kind = kind_of(data, name)
         assert names(scan(data, kind)) == ["fake-attachment.txt"]
         assert fetch(data, kind, "fake-attachment.txt")["fake-attachment.txt"].startswith(b"Hey")
+
+
+@pytest.mark.parametrize("within", [zipped({"inner.md": b"# Inner"}), zipped({})])
+def test_an_archive_that_is_cut_off_is_not_taken_for_one_that_is_stored_in_it(within):
+    whole = stored({"one.md": b"# One", "box.zip": within, "two.md": b"# Two" * 50})
+    cut = whole[: whole.index(b"two.md")]
+    found = scan(cut, kind_of(cut))
+    assert (found.held, found.damaged) == ([], [""])
+    with pytest.raises(ParseError, match="what it lies in is damaged"):
+        fetch(cut, ZIP, "inner.md")
+
+
+def test_an_archive_that_unpacks_itself_is_read():
+    made = b"MZ, a program" + zipped(FILES)
+    assert names(scan(made, ZIP)) == sorted(FILES)
+    assert fetch(made, ZIP, "b.txt") == {"b.txt": FILES["b.txt"]}
