@@ -143,6 +143,22 @@ def test_what_cannot_be_read_once_keeps_all_it_held(shelf, monkeypatch, damage):
     assert shelf.rows() == shelf.clean()
 
 
+@pytest.mark.parametrize("share", [0.02, 0.45, 0.9])
+def test_a_mail_that_is_cut_off_keeps_what_it_held(shelf, share):
+    many = mailed("Text.", {f"{n}.txt": HOURS + bytes([65 + n]) for n in range(4)})
+    shelf.put(many__eml=many)
+    shelf.run()
+    before = [row for row in shelf.rows() if row[2]["key"].startswith("many.eml!/")]
+    assert {row[2]["key"] for row in before} == {f"many.eml!/{n}.txt" for n in range(4)}
+    shelf.put(many__eml=many[: int(len(many) * share)])
+    assert shelf.run().documents["deleted"] == 0
+    after = [row for row in shelf.rows() if row[2]["key"].startswith("many.eml!/")]
+    assert after == before
+    shelf.put(many__eml=many)
+    assert shelf.run().documents["deleted"] == 0
+    assert shelf.rows() == shelf.clean()
+
+
 def test_an_archive_in_an_archive_that_is_damaged_keeps_what_it_held(shelf):
     shelf.run()
     broken = tarred({"y.txt": HOURS})[:-12]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 
-from ragflow.parsing.containers.entry import Entry
+from ragflow.parsing.containers.entry import DamagedMemberError, Entry
 from ragflow.parsing.containers.limits import Allowance
 from ragflow.parsing.expanding import BLOCK
 
@@ -25,11 +25,15 @@ _SUFFIXES = {
 
 
 def mail_entries(data: bytes, allowance: Allowance) -> Iterator[Entry]:
-    """Yield the attachments of an e-mail (EML)."""
+    """Yield the attachments of an e-mail (EML).
+
+    Raises `IncompleteError` after the last where the e-mail is cut off.
+    """
     from ragflow.parsing.mail import attachments
 
-    for name, kind, held in attachments(data):
-        yield Entry(_named(name, kind), len(held), partial(_blocks, held, allowance))
+    for each in attachments(data):
+        blocks = partial(_blocks, each.data, allowance, is_cut=each.is_cut)
+        yield Entry(_named(each.name, each.media_type), len(each.data), blocks)
 
 
 def outlook_entries(data: bytes, allowance: Allowance) -> Iterator[Entry]:
@@ -59,7 +63,9 @@ def _flat(name: str) -> str:
     return name.replace("\\", "/").rstrip("/").replace("/", "_")
 
 
-def _blocks(data: bytes, allowance: Allowance) -> Iterator[bytes]:
+def _blocks(data: bytes, allowance: Allowance, *, is_cut: bool = False) -> Iterator[bytes]:
+    if is_cut:
+        raise DamagedMemberError("the e-mail is cut off in it")
     allowance.spend(len(data))
     for at in range(0, len(data), BLOCK):
         yield data[at : at + BLOCK]
