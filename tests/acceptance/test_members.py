@@ -228,6 +228,22 @@ def test_names_that_a_folder_would_not_list_are_not_listed(shelf):
     assert [key for key in shelf.standing() if key.startswith("mac.zip!/")] == ["mac.zip!/a/b.md"]
 
 
+def test_attachments_are_listed_whatever_they_are_called(shelf):
+    inner = zipped({"x.md": OTHER})
+    sent = {"../../up.zip": inner, "/etc/a.txt": HOURS, ".b.txt": KEYS, "./.c.zip": inner, "..": b""}
+    shelf.put(sent__eml=mailed("Text.", sent))
+    shelf.run()
+    assert [key[10:] for key in shelf.standing() if key.startswith("sent.eml!/")] == [
+        "b.txt",
+        "c.zip",
+        "c.zip!/x.md",
+        "etc_a.txt",
+        "unnamed",
+        "up.zip",
+        "up.zip!/x.md",
+    ]
+
+
 def test_a_fast_plan_opens_no_archive_and_counts_what_it_holds_as_it_stands(shelf, monkeypatch):
     shelf.run()
     shelf.put(bundle__zip=zipped({"other.md": OTHER}))

@@ -59,8 +59,10 @@ def _named(name: str, kind: str) -> str:
 
 
 def _flat(name: str) -> str:
-    # A subject may have a slash in it; no attachment lies in a folder.
-    return name.replace("\\", "/").rstrip("/").replace("/", "_")
+    # A subject may have a slash in it; no attachment lies in a folder. A dot that hides a file in
+    # a folder hides none that was sent to somebody.
+    parts = name.replace("\\", "/").split("/")
+    return "_".join(part for part in parts if part not in ("", ".", "..")).lstrip(".")
 
 
 def _blocks(data: bytes, allowance: Allowance, *, is_cut: bool = False) -> Iterator[bytes]:
