@@ -3,6 +3,12 @@
 import email
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from email.errors import (
+    CloseBoundaryNotFoundDefect,
+    MissingHeaderBodySeparatorDefect,
+    NoBoundaryInMultipartDefect,
+    StartBoundaryNotFoundDefect,
+)
 from email.header import decode_header
 from email.message import Message
 from email.policy import Compat32
@@ -11,6 +17,7 @@ from typing import NamedTuple
 from ragflow.documents import Content, Document
 from ragflow.interfaces.ingestion import ParseOptions
 from ragflow.parsing.blocks import Block, compose
+from ragflow.parsing.containers.entry import IncompleteError
 from ragflow.parsing.decoding import cleaned, decode
 from ragflow.parsing.paragraphs import paragraph_spans
 from ragflow.parsing.reasons import Reason, skipped
@@ -37,6 +44,10 @@ _SIGNATURES = (
     "application/x-pkcs7-signature",
     "application/pgp-signature",
 )
+#: What the library says of parts whose end it did not find.
+_ENDLESS = (CloseBoundaryNotFoundDefect, NoBoundaryInMultipartDefect, StartBoundaryNotFoundDefect)
+#: Ends a head.
+_HEAD_ENDS = re.compile(rb"\r?\n\r?\n|\r\r")
 _BLANKS = re.compile(r"\s+")
 #: How the library keeps bytes that are no ASCII.
 _RAW = re.compile("[\udc80-\udcff]")
@@ -73,15 +84,20 @@ class Attached(NamedTuple):
     name: str
     media_type: str
     data: bytes
+    #: Whether the message ends in the midst of it.
+    is_cut: bool = False
 
 
 def attachments(data: bytes) -> Iterator[Attached | str]:
     """Yield the attachments of a message in their order.
 
     Pictures that its text shows and signatures are none. After them, if the message has more
-    parts than are read, what is over the limit as follows "it". Raises as reading it does.
+    parts than are read, what is over the limit as follows "it". Raises as reading it does, and
+    `IncompleteError` at the end where the message is cut off.
     """
-    _, found = _opened(data)
+    message, found = _opened(data)
+    is_cut = any(isinstance(each, _ENDLESS) for each in message.defects)
+    last = _last(message) if is_cut else None
     for part in found.attached:
         kind = part.get_content_type()
         is_shown = part.get("Content-ID") and kind.startswith("image/")
@@ -89,9 +105,29 @@ def attachments(data: bytes) -> Iterator[Attached | str]:
             continue
         if kind in _SIGNATURES:
             continue
-        yield Attached(_name(part), kind, _attached_bytes(part))
+        if part is last and _is_headless(part):
+            continue  # nobody knows what it is called
+        yield Attached(_name(part), kind, _attached_bytes(part), part is last)
     if found.over:
         yield found.over
+    if is_cut or not _HEAD_ENDS.search(data):
+        raise IncompleteError("the e-mail is cut off")
+
+
+def _last(part: Message) -> Message:
+    """Return the part that a message ends with."""
+    while part.get_content_maintype() == "multipart":
+        inner = part.get_payload()
+        if not isinstance(inner, list) or not isinstance(inner[-1], Message):
+            break
+        part = inner[-1]
+    return part
+
+
+def _is_headless(part: Message) -> bool:
+    """Return whether the last part of a message that is cut off ends within its own head."""
+    is_broken = any(isinstance(each, MissingHeaderBodySeparatorDefect) for each in part.defects)
+    return is_broken or part.get_content_maintype() == "multipart" or not part.get_payload()
 
 
 def _attached_bytes(part: Message) -> bytes:

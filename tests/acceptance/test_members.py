@@ -143,6 +143,22 @@ def test_what_cannot_be_read_once_keeps_all_it_held(shelf, monkeypatch, damage):
     assert shelf.rows() == shelf.clean()
 
 
+@pytest.mark.parametrize("share", [0.02, 0.45, 0.9])
+def test_a_mail_that_is_cut_off_keeps_what_it_held(shelf, share):
+    many = mailed("Text.", {f"{n}.txt": HOURS + bytes([65 + n]) for n in range(4)})
+    shelf.put(many__eml=many)
+    shelf.run()
+    before = [row for row in shelf.rows() if row[2]["key"].startswith("many.eml!/")]
+    assert {row[2]["key"] for row in before} == {f"many.eml!/{n}.txt" for n in range(4)}
+    shelf.put(many__eml=many[: int(len(many) * share)])
+    assert shelf.run().documents["deleted"] == 0
+    after = [row for row in shelf.rows() if row[2]["key"].startswith("many.eml!/")]
+    assert after == before
+    shelf.put(many__eml=many)
+    assert shelf.run().documents["deleted"] == 0
+    assert shelf.rows() == shelf.clean()
+
+
 def test_an_archive_in_an_archive_that_is_damaged_keeps_what_it_held(shelf):
     shelf.run()
     broken = tarred({"y.txt": HOURS})[:-12]
@@ -210,6 +226,22 @@ def test_names_that_a_folder_would_not_list_are_not_listed(shelf):
     shelf.put(mac__zip=zipped(junk))
     shelf.run()
     assert [key for key in shelf.standing() if key.startswith("mac.zip!/")] == ["mac.zip!/a/b.md"]
+
+
+def test_attachments_are_listed_whatever_they_are_called(shelf):
+    inner = zipped({"x.md": OTHER})
+    sent = {"../../up.zip": inner, "/etc/a.txt": HOURS, ".b.txt": KEYS, "./.c.zip": inner, "..": b""}
+    shelf.put(sent__eml=mailed("Text.", sent))
+    shelf.run()
+    assert [key[10:] for key in shelf.standing() if key.startswith("sent.eml!/")] == [
+        "b.txt",
+        "c.zip",
+        "c.zip!/x.md",
+        "etc_a.txt",
+        "unnamed",
+        "up.zip",
+        "up.zip!/x.md",
+    ]
 
 
 def test_a_fast_plan_opens_no_archive_and_counts_what_it_holds_as_it_stands(shelf, monkeypatch):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 
-from ragflow.parsing.containers.entry import Entry
+from ragflow.parsing.containers.entry import DamagedMemberError, Entry
 from ragflow.parsing.containers.limits import REST, Allowance, rest_of_mail
 from ragflow.parsing.expanding import BLOCK
 
@@ -25,7 +25,10 @@ _SUFFIXES = {
 
 
 def mail_entries(data: bytes, allowance: Allowance) -> Iterator[Entry]:
-    """Yield the attachments of an e-mail (EML)."""
+    """Yield the attachments of an e-mail (EML).
+
+    Raises `IncompleteError` after the last where the e-mail is cut off.
+    """
     from ragflow.parsing.mail import attachments
 
     for each in attachments(data):
@@ -33,8 +36,8 @@ def mail_entries(data: bytes, allowance: Allowance) -> Iterator[Entry]:
             nothing = partial(_blocks, b"", allowance)
             yield Entry(REST, 0, nothing, rest_of_mail(each), is_rest=True)
             continue
-        name, kind, held = each
-        yield Entry(_named(name, kind), len(held), partial(_blocks, held, allowance))
+        blocks = partial(_blocks, each.data, allowance, is_cut=each.is_cut)
+        yield Entry(_named(each.name, each.media_type), len(each.data), blocks)
 
 
 def outlook_entries(data: bytes, allowance: Allowance) -> Iterator[Entry]:
@@ -60,11 +63,15 @@ def _named(name: str, kind: str) -> str:
 
 
 def _flat(name: str) -> str:
-    # A subject may have a slash in it; no attachment lies in a folder.
-    return name.replace("\\", "/").rstrip("/").replace("/", "_")
+    # A subject may have a slash in it; no attachment lies in a folder. A dot that hides a file in
+    # a folder hides none that was sent to somebody.
+    parts = name.replace("\\", "/").split("/")
+    return "_".join(part for part in parts if part not in ("", ".", "..")).lstrip(".")
 
 
-def _blocks(data: bytes, allowance: Allowance) -> Iterator[bytes]:
+def _blocks(data: bytes, allowance: Allowance, *, is_cut: bool = False) -> Iterator[bytes]:
+    if is_cut:
+        raise DamagedMemberError("the e-mail is cut off in it")
     allowance.spend(len(data))
     for at in range(0, len(data), BLOCK):
         yield data[at : at + BLOCK]

@@ -8,6 +8,10 @@ class DamagedMemberError(Exception):
     """One entry cannot be read, and the others can; raised by `Entry.blocks`."""
 
 
+class IncompleteError(Exception):
+    """A container is cut off: the entries before this are what they were, and there were more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A file in an archive, or an attachment."""

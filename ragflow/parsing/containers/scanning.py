@@ -8,7 +8,7 @@ from hashlib import blake2b
 from ragflow.documents import digest_hash, digest_of
 from ragflow.errors import SkipDocument
 from ragflow.interfaces.unpacking import INSIDE
-from ragflow.parsing.containers.entry import DamagedMemberError, Entry
+from ragflow.parsing.containers.entry import DamagedMemberError, Entry, IncompleteError
 from ragflow.parsing.containers.kinds import ARCHIVES, CONTAINERS, entries
 from ragflow.parsing.containers.limits import (
     DEEPEST,
@@ -94,6 +94,8 @@ class _Scanning:
             raise
         except SkipDocument:
             pass  # it says why itself when it is read: it is encrypted, or too large
+        except IncompleteError:
+            self.found.damaged.append(path)
         except (Exception, RecursionError):  # noqa: BLE001 - libraries raise anything on such bytes
             # What was found before the damage may be half of the truth.
             del self.found.held[before:]

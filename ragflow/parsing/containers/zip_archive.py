@@ -11,6 +11,8 @@ from ragflow.parsing.containers.entry import DamagedMemberError, Entry
 from ragflow.parsing.containers.limits import MOST_ENTRIES, Allowance, too_many_entries
 from ragflow.parsing.expanding import BLOCK
 
+#: What an archive begins with that is not empty, and each of its entries.
+_ENTRY = b"PK\x03\x04"
 #: What each entry of an archive's directory begins with.
 _LISTED = b"PK\x01\x02"
 _IS_LOCKED, _IS_UTF8 = 0x1, 0x800
@@ -35,7 +37,12 @@ def zip_entries(data: bytes, allowance: Allowance) -> Iterator[Entry]:
     Raises what the library raises where it is damaged, and `OverLimitError`.
     """
     archive = zipfile.ZipFile(_Counted(data))
-    for info in archive.infolist():
+    listed = archive.infolist()
+    # One that was cut off has no directory, and the library takes that of an archive which is
+    # stored in it. What unpacks itself begins with a program instead.
+    if data.startswith(_ENTRY) and all(info.header_offset for info in listed):
+        raise zipfile.BadZipFile("the directory does not list what the archive begins with")
+    for info in listed:
         mode = info.external_attr >> 16
         # Not `is_dir`, which raises where an entry has no name.
         if info.filename.endswith("/") or (mode and stat.S_IFMT(mode) not in (0, stat.S_IFREG)):
