@@ -30,7 +30,7 @@ def keyring(passwords: Secret | None = None) -> Passwords:
 
 
 @task(
-    version="1",
+    version="2",
     retries=0,
     executor="processes",
     timeout=minutes(5),

@@ -128,6 +128,19 @@ def _file(objects: dict[int, str]) -> bytes:
     return written + f"{trailer}startxref\n{len(written)}\n%%EOF\n".encode()
 
 
+def pdf_of(objects: Mapping[int, tuple[bytes, bytes | None]]) -> bytes:
+    """A PDF of these objects: what each says, and the bytes of one that is a stream."""
+    written, offsets = b"%PDF-1.7\n", {}
+    for number, (told, data) in sorted(objects.items()):
+        offsets[number] = len(written)
+        stream = b"<<%b/Length %d>>\nstream\n%b\nendstream"
+        body = told if data is None else stream % (told, len(data), data)
+        written += b"%d 0 obj\n%b\nendobj\n" % (number, body)
+    table = b"".join(b"%d 1\n%010d 00000 n \n" % each for each in offsets.items())
+    trailer = b"xref\n%btrailer\n<</Size %d/Root 1 0 R>>\n" % (table, max(objects) + 1)
+    return written + b"%bstartxref\n%d\n%%%%EOF\n" % (trailer, len(written))
+
+
 def prose(*lines: str, x: float = 72, top: float = 720, size: float = 11) -> list[Print]:
     """Lines of a paragraph, one below the other."""
     return [(x, top - 13 * index, size, line) for index, line in enumerate(lines)]

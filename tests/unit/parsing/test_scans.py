@@ -2,6 +2,7 @@
 
 import io
 
+import pypdfium2
 import pytest
 from PIL import Image
 from pypdf import PdfReader, PdfWriter
@@ -10,9 +11,10 @@ from ragflow.core.items import Draft, Part
 from ragflow.documents import Content, Document, Element, Page, Scan
 from ragflow.errors import SkipDocument
 from ragflow.interfaces.ingestion import ParseOptions
+from ragflow.parsing.pdf_objects import page_digests
 from ragflow.parsing.reading import draft
 from ragflow.parsing.scans import page_numbers, with_pages
-from tests.unit.parsing.samples import file_of, joined_pdfs, pdf, picture, scan, texts
+from tests.unit.parsing.samples import file_of, joined_pdfs, pdf, pdf_of, picture, scan, texts
 
 PDF = "application/pdf"
 COVER = [(60, 700, 12, "A cover with enough of words on it to be read as it is.")]
@@ -94,6 +96,119 @@ def test_pictures_that_all_pages_share_and_one_shows_are_of_that_one(book):
     other = joined_pdfs(*(scan(picture(f"This is page {n}")) for n in ("one", "two", "four")))
     one, two = scans(share(book)), scans(share(other))
     assert [one[n] == two[n] for n in (1, 2, 3)] == [True, True, False]
+
+
+#: What of a page draws a picture, by its name; NAME and the resources PICTURES are those of the
+#: page, OWN those of an object itself.
+SHOW = b"q 90 0 0 90 5 5 cm /NAME Do Q"
+FORM = b"/Subtype/Form/BBox[0 0 100 100]"
+ANNOTATION = b"/Annots[<</Subtype/Stamp/F 4/Rect[0 0 100 100]/AP<</N 5 0 R>>>>]"
+MASK = b"/ExtGState<</M<</SMask<</S/Luminosity/G 5 0 R>>>>>>"
+PATTERN = (
+    b"/PatternType 1/PaintType 1/TilingType 1/BBox[0 0 100 100]/XStep 100/YStep 100"
+    b"/Resources<</XObject<<OWN>>>>"
+)
+TYPE3 = (
+    b"<</Type/Font/Subtype/Type3/FontBBox[0 0 100 100]/FontMatrix[.01 0 0 .01 0 0]/FirstChar 80"
+    b"/LastChar 80/Widths[100]/Encoding<</Differences[80/P]>>/CharProcs<</P 5 0 R>>%b>>"
+)
+DRAWN = {
+    # Content of the page, resources of it beside pictures, more of the page, object 5, object 6.
+    "page": (SHOW, b"", b"", None, None),
+    "form": (b"/F Do", b"", b"", (FORM, SHOW), None),
+    "bare form": (b"/F Do", b"", b"", (b"/Subtype/Form", SHOW), None),
+    "form of its own": (b"/F Do", b"", b"", (FORM + b"/Resources<</XObject<<OWN>>>>", SHOW), None),
+    "form of fonts": (b"/F Do", b"", b"", (FORM + b"/Resources<</Font<<>>>>", SHOW), None),
+    "annotation": (b"q Q", b"", ANNOTATION, (FORM, SHOW), None),
+    "bare annotation": (b"q Q", b"", ANNOTATION, (b"", SHOW), None),
+    "mask": (
+        b"/M gs 0 0 100 100 re f",
+        MASK,
+        b"",
+        (FORM + b"/Group<</S/Transparency>>", SHOW),
+        None,
+    ),
+    "pattern": (
+        b"/Pattern cs /P scn 0 0 100 100 re f",
+        b"/Pattern<</P 5 0 R>>",
+        b"",
+        (PATTERN, SHOW),
+        None,
+    ),
+    "letter": (
+        b"BT /T 100 Tf (P) Tj ET",
+        b"/Font<</T 6 0 R>>",
+        b"",
+        (b"", b"100 0 d0 " + SHOW),
+        (TYPE3 % b"", None),
+    ),
+    "letter of its own": (
+        b"BT /T 100 Tf (P) Tj ET",
+        b"/Font<</T 6 0 R>>",
+        b"",
+        (b"", b"100 0 d0 " + SHOW),
+        (TYPE3 % b"/Resources<</XObject<<OWN>>>>", None),
+    ),
+}
+NAMES = [
+    b"Im1",
+    b"Im\xe9",
+    "图1".encode("gbk"),
+    "图1".encode(),
+    b"I#6d",
+    b"P",
+    b"Name",
+    b"OPI",
+    b"Metadata",
+]
+
+
+def drawing(way: str, name: bytes, shade: int, *, other: int = 9) -> bytes:
+    """A PDF with a page that draws a picture in some way, and has one more that it does not."""
+    content, resources, more, drawn, font = DRAWN[way]
+    own = b"/" + name + b" 7 0 R"
+    forms = b"/F 5 0 R" if "form" in way else b""
+    has = b"" if drawn and b"OWN" in drawn[0] + (font or (b"",))[0] else own
+    page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 100 100]/Contents 4 0 R%b/Resources<<%b" % (
+        *(more, resources + b"/XObject<</Other 8 0 R" + forms + has),
+    )
+    objects = {
+        1: (b"<</Type/Catalog/Pages 2 0 R>>", None),
+        2: (b"<</Type/Pages/Count 1/Kids[3 0 R]>>", None),
+        3: (page + b">>>>>>", None),
+        4: (b"", content),
+        **({5: drawn} if drawn else {}),
+        **({6: font} if font else {}),
+    }
+    for number, grey in ((7, shade), (8, other)):
+        about = b"/Subtype/Image/Width 1/Height 1/ColorSpace/DeviceGray/BitsPerComponent 8"
+        objects[number] = (about, bytes([grey]))
+    filled = {
+        number: tuple(part and part.replace(b"OWN", own).replace(b"NAME", name) for part in parts)
+        for number, parts in objects.items()
+    }
+    return pdf_of(filled)
+
+
+def looks(data: bytes) -> bytes:
+    with pypdfium2.PdfDocument(data) as file:
+        return file[0].render(scale=1).to_pil().tobytes()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("way", DRAWN)
+def test_another_picture_makes_another_scan_wherever_it_is_drawn(way, name):
+    one, two = (drawing(way, name, shade) for shade in (60, 200))
+    assert looks(one) != looks(two)
+    assert page_digests(one, [0], count=1) != page_digests(two, [0], count=1)
+    assert page_digests(one, [0], count=1) == page_digests(one + b"\n", [0], count=1)
+
+
+@pytest.mark.parametrize("way", ["page", "form of its own"])
+def test_a_picture_that_is_not_drawn_is_no_part_of_a_scan(way):
+    one, two = (drawing(way, b"Im1", 60, other=shade) for shade in (9, 10))
+    assert looks(one) == looks(two)
+    assert page_digests(one, [0], count=1) == page_digests(two, [0], count=1) is not None
 
 
 def test_a_page_of_a_file_that_had_to_be_repaired_is_named_by_all_of_it(book):
