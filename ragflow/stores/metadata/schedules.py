@@ -12,11 +12,10 @@ from ragflow.core.fires import (
     Defined,
     FireRecord,
     FireState,
-    Firing,
     ScheduleRecord,
 )
 from ragflow.core.states import RunState
-from ragflow.errors import FireTakenError, NotFoundError, UsageError
+from ragflow.errors import NotFoundError, UsageError
 from ragflow.stores.metadata.audit import Entry, record
 from ragflow.stores.metadata.connections import Connections, driver, fetch
 from ragflow.stores.metadata.encoding import (
@@ -243,50 +242,6 @@ WHERE f.schedule = ? AND f.state IN ('fired', 'queued') ORDER BY f.instant"
 
     def _fires(self, where: str, values: tuple[Any, ...] = ()) -> list[FireRecord]:
         return [_fire(row) for row in self._connections.fetch(_FIRES + where, values)]
-
-
-def begin_fire(connection: Connection, firing: Firing, run: int, now: datetime) -> None:
-    """Record that a run begins for a fire, inside the transaction in which it begins.
-
-    Raises `FireTakenError` where another run does, or did.
-    """
-    instant, at = to_microseconds(firing.instant), to_microseconds(now)
-    place = (firing.schedule_id, instant)
-    statement = "SELECT f.state, f.run, r.state FROM fire AS f LEFT JOIN run AS r ON r.id = f.run \
-WHERE f.schedule = ? AND f.instant = ? AND f.count = 1"
-    rows = fetch(connection, statement, place)
-    state, other, came_to = rows[0] if rows else (None, None, None)
-    if firing.is_queued:
-        is_free = state == "queued"
-    else:
-        is_over = came_to is not None and came_to not in ("running", "paused", "cancelling")
-        is_free = state != "fired" or came_to in ("failed", "cancelled")
-        is_free = is_free or (firing.is_again and is_over)
-    if not is_free:
-        by = "" if other is None else f" by run {other}"
-        raise FireTakenError(
-            f"it was fired for {firing.instant.isoformat()} already{by}",
-            hint="say --again to fire it once more",
-        )
-    if rows:
-        statement = "UPDATE fire SET state = 'fired', run = ?, at = ? \
-WHERE schedule = ? AND instant = ? AND count = 1"
-        connection.exec_driver_sql(statement, (run, at, *place))
-    else:
-        statement = "INSERT INTO fire (schedule, instant, last, count, state, run, due, at) \
-VALUES (?, ?, ?, 1, 'fired', ?, ?, ?)"
-        connection.exec_driver_sql(statement, (*place, instant, run, instant, at))
-
-
-def go_on_with_fire(connection: Connection, run: int, *, is_queued: bool, now: datetime) -> None:
-    """Record that the fire of a run waits no more, since the run is taken up.
-
-    Where it must wait (`is_queued`) and does not, another service was first: `FireTakenError`.
-    """
-    statement = "UPDATE fire SET state = 'fired', at = ? WHERE run = ? AND state = 'queued'"
-    found = connection.exec_driver_sql(statement, (to_microseconds(now), run))
-    if is_queued and found.rowcount != 1:
-        raise FireTakenError(f"run {run} was taken up already")
 
 
 def _kept(connection: Connection) -> dict[str, tuple[Any, ...]]:

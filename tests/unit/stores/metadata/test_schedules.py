@@ -99,9 +99,12 @@ def test_a_fire_by_hand_takes_an_instant_once_unless_its_run_failed(store, kept,
     by_hand = Firing(schedule_id=kept.id, instant=BEGUN + DAY, is_queued=False)
     again = Firing(schedule_id=kept.id, instant=BEGUN + DAY, is_queued=False, is_again=True)
     first = store.runs.begin(instance, {}, trigger="schedule", firing=by_hand)
-    for firing in (by_hand, again):  # it runs
-        with pytest.raises(FireTakenError):
-            store.runs.begin(instance, {}, trigger="schedule", firing=firing)
+    other = store.instance("daily", "p", {"place": "another"})
+    for firing in (by_hand, again):  # another runs for it, and may be at work
+        with pytest.raises(FireTakenError, match="by run 1, which is not over") as refused:
+            store.runs.begin(other, {}, trigger="schedule", firing=firing)
+        assert "`ragflow resume 1`" in refused.value.hint
+    assert store.runs.get(first).state is RunState.RUNNING
     store.runs.end(first, RunState.FAILED, summary=None, totals={})
     second = store.runs.begin(instance, {}, trigger="schedule", firing=by_hand)
     store.runs.end(second, RunState.SUCCEEDED, summary=None, totals={})
