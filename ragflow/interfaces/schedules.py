@@ -73,10 +73,11 @@ class Schedules(Protocol):
     def left(self) -> list[FireRecord]:
         """Return the fires whose run is not over, oldest first, whoever holds it or nobody."""
 
-    def hand_back(self, run: int) -> bool:
-        """Let the fire of a run that is not over, or was cancelled, wait for who takes it up.
+    def hand_back(self, run: int, *, was_cancelled: bool = False) -> bool:
+        """Let the fire of a run that is not over wait for who takes it up.
 
-        Returns whether it does so now.
+        With `was_cancelled` also that of one that was: only who cancelled it to hand it back says
+        so, since others do not know whether it is to go on. Returns whether it waits now.
         """
 
     def skip(self, fire: FireRecord, reason: str) -> None:

@@ -31,6 +31,8 @@ class ThreadRunner:
         self._fire: FireRecord | None = None
         self._thread: threading.Thread | None = None
         self._is_ending = False
+        # The run that was cancelled to be handed back, and not because somebody asked for it.
+        self._stopped: int | None = None
 
     def start(self, fire: FireRecord, known: Known) -> None:
         """Begin the run of a fire that waits, or go on with it; returns at once."""
@@ -71,9 +73,17 @@ class ThreadRunner:
             number = self._number()
             if number is None:  # it waits for what another process holds: nothing began
                 return
-            with suppress(UsageError):  # it is over
-                self._home.metadata.controls.ask(number, Control.CANCEL, actor="service")
+            self._stop(number)
             thread.join(1.0)
+
+    def _stop(self, number: int) -> None:
+        """Cancel a run to hand it back, unless somebody asked to cancel it for good."""
+        controls = self._home.metadata.controls
+        if controls.asked(number) is Control.CANCEL:
+            return
+        self._stopped = number
+        with suppress(UsageError):  # it is over
+            controls.ask(number, Control.CANCEL, actor="service")
 
     def _number(self) -> int | None:
         """Return the number of the run at work; None before it began."""
@@ -106,8 +116,9 @@ class ThreadRunner:
             return str(error)
         except RunCancelled:
             number = _run_of(store, fire)
-            if self._is_ending and number is not None and store.schedules.hand_back(number):
-                return f"run {number} is handed back"
+            if number is not None and number == self._stopped:
+                if store.schedules.hand_back(number, was_cancelled=True):
+                    return f"run {number} is handed back"
             return f"run {number} was cancelled"
         except Exception as error:
             # One that did not begin never will: what it is of, or its home, is not as it must be.

@@ -190,17 +190,18 @@ class SqliteSchedules:
             "ORDER BY f.id"
         )
 
-    def hand_back(self, run: int) -> bool:
-        """Let the fire of a run that is not over, or was cancelled, wait for who takes it up.
+    def hand_back(self, run: int, *, was_cancelled: bool = False) -> bool:
+        """Let the fire of a run that is not over wait for who takes it up.
 
-        Returns whether it does so now.
+        With `was_cancelled` also that of one that was: only who cancelled it to hand it back says
+        so, since others do not know whether it is to go on. Returns whether it waits now.
         """
-        now = to_microseconds(self._clock.now())
-        statement = "UPDATE fire SET state = 'queued', at = ? WHERE run = ? AND state = 'fired' \
-AND (SELECT state FROM run WHERE id = ?) IN ('running', 'paused', 'cancelling', 'cancelled')"
+        values = (to_microseconds(self._clock.now()), run, run, was_cancelled)
+        statement = f"UPDATE fire SET state = 'queued', at = ? WHERE run = ? AND state = 'fired' \
+AND EXISTS (SELECT 1 FROM run WHERE id = ? AND (state IN {_OPEN} OR ? AND state = 'cancelled'))"
 
         def write(connection: Connection) -> bool:
-            return connection.exec_driver_sql(statement, (now, run, run)).rowcount == 1
+            return connection.exec_driver_sql(statement, values).rowcount == 1
 
         return self._writer.run(write)
 

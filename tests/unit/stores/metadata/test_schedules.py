@@ -143,6 +143,17 @@ def test_a_run_that_is_handed_back_is_taken_up_once(store, kept, instance):
     assert store.schedules.left() == []
 
 
+def test_a_run_that_was_cancelled_is_handed_back_by_who_cancelled_it_alone(store, kept, instance):
+    store.schedules.account(kept, [queued(1)], BEGUN + DAY)
+    firing = Firing(schedule_id=kept.id, instant=BEGUN + DAY)
+    run = store.runs.begin(instance, {}, trigger="schedule", firing=firing)
+    store.runs.end(run, RunState.CANCELLED, summary=None, totals={})
+    assert not store.schedules.hand_back(run)
+    assert store.schedules.queued() == []
+    assert store.schedules.hand_back(run, was_cancelled=True)
+    assert [fire.run for fire in store.schedules.queued()] == [run]
+
+
 def test_a_person_who_takes_a_run_up_takes_its_fire_along(store, kept, instance):
     store.schedules.account(kept, [queued(1)], BEGUN + DAY)
     firing = Firing(schedule_id=kept.id, instant=BEGUN + DAY)
