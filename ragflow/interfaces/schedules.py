@@ -83,6 +83,9 @@ class Schedules(Protocol):
     def skip(self, fire: FireRecord, reason: str) -> None:
         """Leave out a fire that waits; nothing happens where it does not any more."""
 
+    def get(self, fire: int) -> FireRecord | None:
+        """Return what became of one fire."""
+
     def of_run(self, run: int) -> FireRecord | None:
         """Return the fire that a run began for, None where it began by hand."""
 

@@ -9,7 +9,6 @@ from ragflow.api.schedules import Known, fire_request
 from ragflow.core.fires import FireRecord, Firing
 from ragflow.core.run_records import Request as Control
 from ragflow.errors import BusyError, FireTakenError, RagflowError, RunCancelled, UsageError
-from ragflow.interfaces.orchestration import MetadataStore
 from ragflow.runtime.home import Home
 from ragflow.runtime.request import Request
 from ragflow.runtime.run import run
@@ -115,10 +114,14 @@ class ThreadRunner:
         except BusyError as error:
             return str(error)
         except RunCancelled:
-            number = _run_of(store, fire)
-            if number is not None and number == self._stopped:
-                if store.schedules.hand_back(number, was_cancelled=True):
-                    return f"run {number} is handed back"
+            now = store.schedules.get(fire.id)
+            number = None if now is None else now.run
+            if (
+                number is not None
+                and number == self._stopped
+                and store.schedules.hand_back(number, was_cancelled=True)
+            ):
+                return f"run {number} is handed back"
             return f"run {number} was cancelled"
         except Exception as error:
             # One that did not begin never will: what it is of, or its home, is not as it must be.
@@ -141,8 +144,3 @@ def _request(home: Home, fire: FireRecord, known: Known) -> Request:
         trigger="schedule",
         actor=f"schedule {known.name}",
     )
-
-
-def _run_of(store: MetadataStore, fire: FireRecord) -> int | None:
-    found = store.schedules.fires(schedule=fire.schedule, limit=1_000)
-    return next((each.run for each in found if each.id == fire.id), None)

@@ -41,6 +41,9 @@ _MOVE = "UPDATE schedule SET cursor = ? WHERE id = ? AND cursor = ? AND spec IS 
 AND paused_at IS NULL AND origin <> 'gone'"
 _SUPERSEDE = "UPDATE fire SET state = 'skipped', reason = ?, at = ? \
 WHERE state = 'queued' AND schedule = ?"
+_HAND_BACK = "UPDATE fire SET state = 'queued', at = ? WHERE run = ? AND state = 'fired' \
+AND EXISTS (SELECT 1 FROM run WHERE id = ? AND (state IN ('running', 'paused', 'cancelling') \
+OR ? AND state = 'cancelled'))"
 _OPEN = "('running', 'paused', 'cancelling')"
 _GONE = "gone"
 
@@ -197,11 +200,9 @@ class SqliteSchedules:
         so, since others do not know whether it is to go on. Returns whether it waits now.
         """
         values = (to_microseconds(self._clock.now()), run, run, was_cancelled)
-        statement = f"UPDATE fire SET state = 'queued', at = ? WHERE run = ? AND state = 'fired' \
-AND EXISTS (SELECT 1 FROM run WHERE id = ? AND (state IN {_OPEN} OR ? AND state = 'cancelled'))"
 
         def write(connection: Connection) -> bool:
-            return connection.exec_driver_sql(statement, values).rowcount == 1
+            return connection.exec_driver_sql(_HAND_BACK, values).rowcount == 1
 
         return self._writer.run(write)
 
@@ -215,6 +216,11 @@ AND EXISTS (SELECT 1 FROM run WHERE id = ? AND (state IN {_OPEN} OR ? AND state 
         state = FireState.SKIPPED if fire.run is None else FireState.FIRED
         values = (state.value, reason, now, fire.id)
         self._writer.run(lambda connection: _do(connection, statement, values))
+
+    def get(self, fire: int) -> FireRecord | None:
+        """Return what became of one fire."""
+        found = self._fires("WHERE f.id = ?", (fire,))
+        return found[0] if found else None
 
     def of_run(self, run: int) -> FireRecord | None:
         """Return the fire that a run began for, None where it began by hand."""

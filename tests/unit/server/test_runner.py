@@ -87,6 +87,18 @@ def end(home, runner, folder):
     assert not ending.is_alive()
 
 
+def test_the_run_of_a_fire_that_is_not_among_the_newest_is_handed_back(home, tmp_path):
+    fire, known = queue(home, later=1_100)
+    said = []
+    runner = ThreadRunner(home, lambda: None, said.append)
+    runner.start(fire, known)
+    until((tmp_path / "begun").exists)
+    end(home, runner, tmp_path)
+    assert [(one.id, one.run) for one in home.metadata.schedules.queued()] == [(fire.id, 1)]
+    assert "run 1 is handed back" in said[0]
+    assert not (tmp_path / "done").exists()
+
+
 def test_a_run_that_somebody_cancelled_is_not_handed_back(home, tmp_path):
     fire, known = queue(home)
     said = []
