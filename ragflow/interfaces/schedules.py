@@ -64,7 +64,8 @@ class Schedules(Protocol):
 
         Nothing is done where the schedule is not as it was read: another service was first, or
         somebody paused or changed it. Instants that are accounted for are left as they are. With
-        `supersedes` what of this schedule waits already is left out, for that reason.
+        `supersedes` what of this schedule waits already is left out, for that reason, and runs
+        that were handed back are cancelled.
         """
 
     def queued(self) -> list[FireRecord]:

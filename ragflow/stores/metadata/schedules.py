@@ -39,8 +39,11 @@ _ADD = "INSERT INTO fire (schedule, instant, last, count, state, reason, due, at
 VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _MOVE = "UPDATE schedule SET cursor = ? WHERE id = ? AND cursor = ? AND spec IS ? \
 AND paused_at IS NULL AND origin <> 'gone'"
-_SUPERSEDE = "UPDATE fire SET state = 'skipped', reason = ?, at = ? \
-WHERE state = 'queued' AND schedule = ?"
+# One whose run began and was handed back did fire.
+_SUPERSEDE = "UPDATE fire SET state = iif(run IS NULL, 'skipped', 'fired'), reason = ?, at = ? \
+WHERE state = 'queued' AND schedule = ? RETURNING run"
+_CANCEL = "UPDATE run SET state = 'cancelled', error = ?, ended_at = ? \
+WHERE id = ? AND state IN ('running', 'paused', 'cancelling')"
 _HAND_BACK = "UPDATE fire SET state = 'queued', at = ? WHERE run = ? AND state = 'fired' \
 AND EXISTS (SELECT 1 FROM run WHERE id = ? AND (state IN ('running', 'paused', 'cancelling') \
 OR ? AND state = 'cancelled'))"
@@ -164,7 +167,8 @@ class SqliteSchedules:
 
         Nothing is done where the schedule is not as it was read: another service was first, or
         somebody paused or changed it. Instants that are accounted for are left as they are. With
-        `supersedes` what of this schedule waits already is left out, for that reason.
+        `supersedes` what of this schedule waits already is left out, for that reason, and runs
+        that were handed back are cancelled.
         """
         now = self._clock.now()
         spec = _values(schedule.defined)[3]
@@ -175,8 +179,7 @@ class SqliteSchedules:
             if moved.rowcount != 1:
                 return False
             if supersedes is not None:
-                values = (supersedes, to_microseconds(now), schedule.id)
-                connection.exec_driver_sql(_SUPERSEDE, values)
+                _supersede(connection, schedule, supersedes, now)
             _account(connection, schedule.id, accounted, now)
             return True
 
@@ -249,6 +252,19 @@ WHERE f.schedule = ? AND f.state IN ('fired', 'queued') ORDER BY f.instant"
 
     def _fires(self, where: str, values: tuple[Any, ...] = ()) -> list[FireRecord]:
         return [_fire(row) for row in self._connections.fetch(_FIRES + where, values)]
+
+
+def _supersede(
+    connection: Connection, schedule: ScheduleRecord, reason: str, now: datetime
+) -> None:
+    """Leave out what waits, and cancel those runs of it that were handed back."""
+    at, name = to_microseconds(now), schedule.defined.name
+    runs = [run for (run,) in fetch(connection, _SUPERSEDE, (reason, at, schedule.id))]
+    for run in runs:
+        if run is not None and connection.exec_driver_sql(_CANCEL, (reason, at, run)).rowcount:
+            detail = {"state": RunState.CANCELLED.value, "error": reason}
+            entry = Entry("run.ended", f"schedule {name}", name, detail, run)
+            record(connection, [entry], now)
 
 
 def _kept(connection: Connection) -> dict[str, tuple[Any, ...]]:

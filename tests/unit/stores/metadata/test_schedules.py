@@ -173,6 +173,24 @@ def test_a_later_fire_takes_the_place_of_those_that_wait(store, kept):
     ]
 
 
+def test_a_later_fire_cancels_the_run_that_was_handed_back(store, kept, instance):
+    store.schedules.account(kept, [queued(1)], BEGUN + DAY)
+    firing = Firing(schedule_id=kept.id, instant=BEGUN + DAY)
+    run = store.runs.begin(instance, {}, trigger="schedule", firing=firing)
+    store.schedules.hand_back(run)
+    [now] = store.schedules.all()
+    store.schedules.account(now, [queued(2)], BEGUN + 2 * DAY, supersedes="a later one")
+    assert [(fire.state, fire.reason, fire.run) for fire in store.schedules.fires()] == [
+        (FireState.QUEUED, None, None),
+        (FireState.FIRED, "a later one", run),
+    ]
+    over = store.runs.get(run)
+    assert (over.state, over.error) == (RunState.CANCELLED, "a later one")
+    assert over.ended_at is not None
+    assert store.schedules.left() == []
+    assert store.audit.list(run=run)[0].action == "run.ended"
+
+
 def test_a_fire_that_waits_may_be_left_out(store, kept):
     store.schedules.account(kept, [queued(1)], BEGUN + DAY)
     [fire] = store.schedules.queued()
