@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from ragflow.api.project import find_pipeline
+from ragflow.core.fires import FireRecord
 from ragflow.core.parameters import plainly
 from ragflow.core.records import Instance, RunRecord
 from ragflow.core.run_records import Lease
@@ -49,6 +50,14 @@ def holders(store: MetadataStore, runs: Iterable[RunRecord]) -> dict[int, Lease]
             if lease is not None:
                 held[unfinished[instance.id].id] = lease
     return held
+
+
+def left_alone(store: MetadataStore, fires: Iterable[FireRecord]) -> set[int]:
+    """Return the runs of these fires that are not over and that nobody holds: they were cut off."""
+    runs = [store.runs.get(fire.run) for fire in fires if fire.run is not None]
+    unfinished = [run for run in runs if run is not None and run.state in OPEN]
+    held = holders(store, unfinished)
+    return {run.id for run in unfinished} - set(held)
 
 
 def holder(store: MetadataStore, run: RunRecord) -> Lease | None:

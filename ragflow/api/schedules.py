@@ -12,6 +12,7 @@ from ragflow.api.people import user_name
 from ragflow.api.pipeline import Pipeline
 from ragflow.api.project import find_pipeline, load_pipelines
 from ragflow.api.results import Run
+from ragflow.api.runs import left_alone
 from ragflow.config import Project
 from ragflow.core.fires import Accounted, Defined, FireRecord, Firing, ScheduleRecord
 from ragflow.core.parameters import plainly
@@ -359,13 +360,20 @@ def plan_backfill(
                 hint="choose a shorter one",
             )
     fired = home.metadata.schedules.fired(known.record)
-    done = [
+    done = {
         instant
         for instant in instants
         if instant in fired and _is_done(fired[instant], again=again)
-    ]
-    left_out = set(done)
-    return [instant for instant in instants if instant not in left_out], len(done)
+    }
+    done -= _cut_off(home.metadata, known.record)
+    return [instant for instant in instants if instant not in done], len(done)
+
+
+def _cut_off(store: MetadataStore, record: ScheduleRecord) -> set[datetime]:
+    """Return the instants of a schedule whose run a process left that died."""
+    left = [fire for fire in store.schedules.left() if fire.schedule_id == record.id]
+    alone = left_alone(store, left)
+    return {fire.instant for fire in left if fire.run in alone}
 
 
 def _is_done(state: RunState | None, *, again: bool) -> bool:

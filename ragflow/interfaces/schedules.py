@@ -64,7 +64,8 @@ class Schedules(Protocol):
 
         Nothing is done where the schedule is not as it was read: another service was first, or
         somebody paused or changed it. Instants that are accounted for are left as they are. With
-        `supersedes` what of this schedule waits already is left out, for that reason.
+        `supersedes` what of this schedule waits already is left out, for that reason, and runs
+        that were handed back are cancelled.
         """
 
     def queued(self) -> list[FireRecord]:
@@ -73,14 +74,18 @@ class Schedules(Protocol):
     def left(self) -> list[FireRecord]:
         """Return the fires whose run is not over, oldest first, whoever holds it or nobody."""
 
-    def hand_back(self, run: int) -> bool:
-        """Let the fire of a run that is not over, or was cancelled, wait for who takes it up.
+    def hand_back(self, run: int, *, was_cancelled: bool = False) -> bool:
+        """Let the fire of a run that is not over wait for who takes it up.
 
-        Returns whether it does so now.
+        With `was_cancelled` also that of one that was: only who cancelled it to hand it back says
+        so, since others do not know whether it is to go on. Returns whether it waits now.
         """
 
     def skip(self, fire: FireRecord, reason: str) -> None:
         """Leave out a fire that waits; nothing happens where it does not any more."""
+
+    def get(self, fire: int) -> FireRecord | None:
+        """Return what became of one fire."""
 
     def of_run(self, run: int) -> FireRecord | None:
         """Return the fire that a run began for, None where it began by hand."""

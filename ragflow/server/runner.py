@@ -9,7 +9,6 @@ from ragflow.api.schedules import Known, fire_request
 from ragflow.core.fires import FireRecord, Firing
 from ragflow.core.run_records import Request as Control
 from ragflow.errors import BusyError, FireTakenError, RagflowError, RunCancelled, UsageError
-from ragflow.interfaces.orchestration import MetadataStore
 from ragflow.runtime.home import Home
 from ragflow.runtime.request import Request
 from ragflow.runtime.run import run
@@ -31,6 +30,8 @@ class ThreadRunner:
         self._fire: FireRecord | None = None
         self._thread: threading.Thread | None = None
         self._is_ending = False
+        # The run that was cancelled to be handed back, and not because somebody asked for it.
+        self._stopped: int | None = None
 
     def start(self, fire: FireRecord, known: Known) -> None:
         """Begin the run of a fire that waits, or go on with it; returns at once."""
@@ -71,9 +72,17 @@ class ThreadRunner:
             number = self._number()
             if number is None:  # it waits for what another process holds: nothing began
                 return
-            with suppress(UsageError):  # it is over
-                self._home.metadata.controls.ask(number, Control.CANCEL, actor="service")
+            self._stop(number)
             thread.join(1.0)
+
+    def _stop(self, number: int) -> None:
+        """Cancel a run to hand it back, unless somebody asked to cancel it for good."""
+        controls = self._home.metadata.controls
+        if controls.asked(number) is Control.CANCEL:
+            return
+        self._stopped = number
+        with suppress(UsageError):  # it is over
+            controls.ask(number, Control.CANCEL, actor="service")
 
     def _number(self) -> int | None:
         """Return the number of the run at work; None before it began."""
@@ -105,8 +114,13 @@ class ThreadRunner:
         except BusyError as error:
             return str(error)
         except RunCancelled:
-            number = _run_of(store, fire)
-            if self._is_ending and number is not None and store.schedules.hand_back(number):
+            now = store.schedules.get(fire.id)
+            number = None if now is None else now.run
+            if (
+                number is not None
+                and number == self._stopped
+                and store.schedules.hand_back(number, was_cancelled=True)
+            ):
                 return f"run {number} is handed back"
             return f"run {number} was cancelled"
         except Exception as error:
@@ -130,8 +144,3 @@ def _request(home: Home, fire: FireRecord, known: Known) -> Request:
         trigger="schedule",
         actor=f"schedule {known.name}",
     )
-
-
-def _run_of(store: MetadataStore, fire: FireRecord) -> int | None:
-    found = store.schedules.fires(schedule=fire.schedule, limit=1_000)
-    return next((each.run for each in found if each.id == fire.id), None)

@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from ragflow.api.runs import OPEN, holders
+from ragflow.api.runs import OPEN, left_alone
 from ragflow.api.schedules import Known
 from ragflow.core.fires import FireRecord, ScheduleRecord
 from ragflow.core.run_records import Request as Control
@@ -130,12 +130,10 @@ class Service:
     def _take_over(self) -> bool:
         """Let what a process left that died wait again; tell whether others are at work."""
         left = [fire for fire in self._store.schedules.left() if not self._runner.is_at(fire)]
-        runs = [self._store.runs.get(fire.run) for fire in left if fire.run is not None]
-        held = holders(self._store, [run for run in runs if run is not None])
-        for run in runs:
-            if run is not None and run.id not in held:
-                self._store.schedules.hand_back(run.id)
-        return bool(held)
+        alone = left_alone(self._store, left)
+        for run in sorted(alone):
+            self._store.schedules.hand_back(run)
+        return len(alone) < len(left)
 
     def _begin(self, records: list[ScheduleRecord], now: datetime) -> bool:
         """Begin the runs of fires that wait, in order; tell whether some wait on."""

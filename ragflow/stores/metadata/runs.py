@@ -20,7 +20,7 @@ from ragflow.stores.metadata.encoding import (
     to_json,
     to_microseconds,
 )
-from ragflow.stores.metadata.schedules import begin_fire, go_on_with_fire
+from ragflow.stores.metadata.firing import begin_fire, go_on_with_fire
 from ragflow.stores.metadata.writer import Writes
 
 _SELECT = "SELECT r.id, i.name, i.id, i.pipeline, r.state, r.parameters, r.started_at, \
@@ -82,9 +82,10 @@ class SqliteRuns:
 
         def write(connection: Connection) -> int:
             number = int(fetch(connection, _ADD, values)[0][0])
+            # First, so that the fire of one that was cut off is free for this one.
+            _cut_off(connection, instance.id, instance.name, run=number, now=now)
             if firing is not None:
                 begin_fire(connection, firing, number, now)
-            _cut_off(connection, instance.id, instance.name, run=number, now=now)
             began = Entry("run.began", actor or trigger, instance.name, detail, number)
             record(connection, [began], now)
             return number

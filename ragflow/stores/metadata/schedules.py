@@ -12,11 +12,10 @@ from ragflow.core.fires import (
     Defined,
     FireRecord,
     FireState,
-    Firing,
     ScheduleRecord,
 )
 from ragflow.core.states import RunState
-from ragflow.errors import FireTakenError, NotFoundError, UsageError
+from ragflow.errors import NotFoundError, UsageError
 from ragflow.stores.metadata.audit import Entry, record
 from ragflow.stores.metadata.connections import Connections, driver, fetch
 from ragflow.stores.metadata.encoding import (
@@ -40,8 +39,14 @@ _ADD = "INSERT INTO fire (schedule, instant, last, count, state, reason, due, at
 VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _MOVE = "UPDATE schedule SET cursor = ? WHERE id = ? AND cursor = ? AND spec IS ? \
 AND paused_at IS NULL AND origin <> 'gone'"
-_SUPERSEDE = "UPDATE fire SET state = 'skipped', reason = ?, at = ? \
-WHERE state = 'queued' AND schedule = ?"
+# One whose run began and was handed back did fire.
+_SUPERSEDE = "UPDATE fire SET state = iif(run IS NULL, 'skipped', 'fired'), reason = ?, at = ? \
+WHERE state = 'queued' AND schedule = ? RETURNING run"
+_CANCEL = "UPDATE run SET state = 'cancelled', error = ?, ended_at = ? \
+WHERE id = ? AND state IN ('running', 'paused', 'cancelling')"
+_HAND_BACK = "UPDATE fire SET state = 'queued', at = ? WHERE run = ? AND state = 'fired' \
+AND EXISTS (SELECT 1 FROM run WHERE id = ? AND (state IN ('running', 'paused', 'cancelling') \
+OR ? AND state = 'cancelled'))"
 _OPEN = "('running', 'paused', 'cancelling')"
 _GONE = "gone"
 
@@ -162,7 +167,8 @@ class SqliteSchedules:
 
         Nothing is done where the schedule is not as it was read: another service was first, or
         somebody paused or changed it. Instants that are accounted for are left as they are. With
-        `supersedes` what of this schedule waits already is left out, for that reason.
+        `supersedes` what of this schedule waits already is left out, for that reason, and runs
+        that were handed back are cancelled.
         """
         now = self._clock.now()
         spec = _values(schedule.defined)[3]
@@ -173,8 +179,7 @@ class SqliteSchedules:
             if moved.rowcount != 1:
                 return False
             if supersedes is not None:
-                values = (supersedes, to_microseconds(now), schedule.id)
-                connection.exec_driver_sql(_SUPERSEDE, values)
+                _supersede(connection, schedule, supersedes, now)
             _account(connection, schedule.id, accounted, now)
             return True
 
@@ -191,17 +196,16 @@ class SqliteSchedules:
             "ORDER BY f.id"
         )
 
-    def hand_back(self, run: int) -> bool:
-        """Let the fire of a run that is not over, or was cancelled, wait for who takes it up.
+    def hand_back(self, run: int, *, was_cancelled: bool = False) -> bool:
+        """Let the fire of a run that is not over wait for who takes it up.
 
-        Returns whether it does so now.
+        With `was_cancelled` also that of one that was: only who cancelled it to hand it back says
+        so, since others do not know whether it is to go on. Returns whether it waits now.
         """
-        now = to_microseconds(self._clock.now())
-        statement = "UPDATE fire SET state = 'queued', at = ? WHERE run = ? AND state = 'fired' \
-AND (SELECT state FROM run WHERE id = ?) IN ('running', 'paused', 'cancelling', 'cancelled')"
+        values = (to_microseconds(self._clock.now()), run, run, was_cancelled)
 
         def write(connection: Connection) -> bool:
-            return connection.exec_driver_sql(statement, (now, run, run)).rowcount == 1
+            return connection.exec_driver_sql(_HAND_BACK, values).rowcount == 1
 
         return self._writer.run(write)
 
@@ -215,6 +219,11 @@ AND (SELECT state FROM run WHERE id = ?) IN ('running', 'paused', 'cancelling', 
         state = FireState.SKIPPED if fire.run is None else FireState.FIRED
         values = (state.value, reason, now, fire.id)
         self._writer.run(lambda connection: _do(connection, statement, values))
+
+    def get(self, fire: int) -> FireRecord | None:
+        """Return what became of one fire."""
+        found = self._fires("WHERE f.id = ?", (fire,))
+        return found[0] if found else None
 
     def of_run(self, run: int) -> FireRecord | None:
         """Return the fire that a run began for, None where it began by hand."""
@@ -245,48 +254,17 @@ WHERE f.schedule = ? AND f.state IN ('fired', 'queued') ORDER BY f.instant"
         return [_fire(row) for row in self._connections.fetch(_FIRES + where, values)]
 
 
-def begin_fire(connection: Connection, firing: Firing, run: int, now: datetime) -> None:
-    """Record that a run begins for a fire, inside the transaction in which it begins.
-
-    Raises `FireTakenError` where another run does, or did.
-    """
-    instant, at = to_microseconds(firing.instant), to_microseconds(now)
-    place = (firing.schedule_id, instant)
-    statement = "SELECT f.state, f.run, r.state FROM fire AS f LEFT JOIN run AS r ON r.id = f.run \
-WHERE f.schedule = ? AND f.instant = ? AND f.count = 1"
-    rows = fetch(connection, statement, place)
-    state, other, came_to = rows[0] if rows else (None, None, None)
-    if firing.is_queued:
-        is_free = state == "queued"
-    else:
-        is_over = came_to is not None and came_to not in ("running", "paused", "cancelling")
-        is_free = state != "fired" or came_to in ("failed", "cancelled")
-        is_free = is_free or (firing.is_again and is_over)
-    if not is_free:
-        by = "" if other is None else f" by run {other}"
-        raise FireTakenError(
-            f"it was fired for {firing.instant.isoformat()} already{by}",
-            hint="say --again to fire it once more",
-        )
-    if rows:
-        statement = "UPDATE fire SET state = 'fired', run = ?, at = ? \
-WHERE schedule = ? AND instant = ? AND count = 1"
-        connection.exec_driver_sql(statement, (run, at, *place))
-    else:
-        statement = "INSERT INTO fire (schedule, instant, last, count, state, run, due, at) \
-VALUES (?, ?, ?, 1, 'fired', ?, ?, ?)"
-        connection.exec_driver_sql(statement, (*place, instant, run, instant, at))
-
-
-def go_on_with_fire(connection: Connection, run: int, *, is_queued: bool, now: datetime) -> None:
-    """Record that the fire of a run waits no more, since the run is taken up.
-
-    Where it must wait (`is_queued`) and does not, another service was first: `FireTakenError`.
-    """
-    statement = "UPDATE fire SET state = 'fired', at = ? WHERE run = ? AND state = 'queued'"
-    found = connection.exec_driver_sql(statement, (to_microseconds(now), run))
-    if is_queued and found.rowcount != 1:
-        raise FireTakenError(f"run {run} was taken up already")
+def _supersede(
+    connection: Connection, schedule: ScheduleRecord, reason: str, now: datetime
+) -> None:
+    """Leave out what waits, and cancel those runs of it that were handed back."""
+    at, name = to_microseconds(now), schedule.defined.name
+    runs = [run for (run,) in fetch(connection, _SUPERSEDE, (reason, at, schedule.id))]
+    for run in runs:
+        if run is not None and connection.exec_driver_sql(_CANCEL, (reason, at, run)).rowcount:
+            detail = {"state": RunState.CANCELLED.value, "error": reason}
+            entry = Entry("run.ended", f"schedule {name}", name, detail, run)
+            record(connection, [entry], now)
 
 
 def _kept(connection: Connection) -> dict[str, tuple[Any, ...]]:

@@ -8,6 +8,7 @@ from ragflow import Schedule, Schedules
 from ragflow.errors import FireTakenError, NotFoundError, UsageError
 
 PIPELINES = '''
+import time
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +20,9 @@ def note(*, day: datetime, folder: str) -> None:
     Path(folder).mkdir(exist_ok=True)
     if Path(folder, "broken").exists() and day.day == 3:
         raise ValueError("no room")
+    while Path(folder, "gate").exists() and day.day == 3:
+        Path(folder, "reached").touch()
+        time.sleep(0.02)
     with Path(folder, "days.txt").open("a") as stream:
         stream.write(f"{day.isoformat()}\\n")
 
@@ -193,6 +197,25 @@ def test_a_backfill_is_previewed_and_done_once_for_each_instant(scheduled):
     assert "nothing to do for daily; 4 fires already done" in scheduled.type(*arguments).err
     again = scheduled.ask("backfill", *arguments, "--again", "--dry-run")
     assert again["count"] == 4
+
+
+def test_a_backfill_that_was_killed_fires_again_for_the_instant_it_was_at(scheduled):
+    arguments = ("backfill", "daily", "--from", "2026-05-02", "--to", "2026-05-04", "--yes")
+    (scheduled.folder / "daily").mkdir()
+    (scheduled.folder / "daily" / "gate").touch()
+    process = scheduled.start(*arguments)
+    scheduled.until((scheduled.folder / "daily" / "reached").exists, process)
+    at_work = scheduled.ask("backfill", *arguments, "--dry-run")
+    assert (at_work["count"], at_work["done"]) == (1, 2)
+    process.kill()
+    process.wait()
+    (scheduled.folder / "daily" / "gate").unlink()
+    rest = scheduled.ask("backfill", *arguments)
+    assert (rest["count"], rest["done"]) == (2, 1)
+    assert [one["state"] for one in rest["fires"]] == ["succeeded", "succeeded"]
+    assert days(scheduled, "daily") == [f"2026-05-0{day}T06:30:00+02:00" for day in (2, 3, 4)]
+    states = [one["state"] for one in scheduled.ask("runs", "runs")["runs"]]
+    assert states == ["succeeded", "succeeded", "failed", "succeeded"]
 
 
 @pytest.mark.parametrize(

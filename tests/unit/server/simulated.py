@@ -150,7 +150,7 @@ class SimulatedService:
         self.world.services.remove(self)
         for run in list(self._at):
             self._end(run, RunState.CANCELLED)
-            assert self.world.store.schedules.hand_back(run)
+            assert self.world.store.schedules.hand_back(run, was_cancelled=True)
 
     def kill(self) -> None:
         """Die, as a process does: locks are gone, and what was at work says that it is."""

@@ -99,9 +99,12 @@ def test_a_fire_by_hand_takes_an_instant_once_unless_its_run_failed(store, kept,
     by_hand = Firing(schedule_id=kept.id, instant=BEGUN + DAY, is_queued=False)
     again = Firing(schedule_id=kept.id, instant=BEGUN + DAY, is_queued=False, is_again=True)
     first = store.runs.begin(instance, {}, trigger="schedule", firing=by_hand)
-    for firing in (by_hand, again):  # it runs
-        with pytest.raises(FireTakenError):
-            store.runs.begin(instance, {}, trigger="schedule", firing=firing)
+    other = store.instance("daily", "p", {"place": "another"})
+    for firing in (by_hand, again):  # another runs for it, and may be at work
+        with pytest.raises(FireTakenError, match="by run 1, which is not over") as refused:
+            store.runs.begin(other, {}, trigger="schedule", firing=firing)
+        assert "`ragflow resume 1`" in refused.value.hint
+    assert store.runs.get(first).state is RunState.RUNNING
     store.runs.end(first, RunState.FAILED, summary=None, totals={})
     second = store.runs.begin(instance, {}, trigger="schedule", firing=by_hand)
     store.runs.end(second, RunState.SUCCEEDED, summary=None, totals={})
@@ -140,6 +143,17 @@ def test_a_run_that_is_handed_back_is_taken_up_once(store, kept, instance):
     assert store.schedules.left() == []
 
 
+def test_a_run_that_was_cancelled_is_handed_back_by_who_cancelled_it_alone(store, kept, instance):
+    store.schedules.account(kept, [queued(1)], BEGUN + DAY)
+    firing = Firing(schedule_id=kept.id, instant=BEGUN + DAY)
+    run = store.runs.begin(instance, {}, trigger="schedule", firing=firing)
+    store.runs.end(run, RunState.CANCELLED, summary=None, totals={})
+    assert not store.schedules.hand_back(run)
+    assert store.schedules.queued() == []
+    assert store.schedules.hand_back(run, was_cancelled=True)
+    assert [fire.run for fire in store.schedules.queued()] == [run]
+
+
 def test_a_person_who_takes_a_run_up_takes_its_fire_along(store, kept, instance):
     store.schedules.account(kept, [queued(1)], BEGUN + DAY)
     firing = Firing(schedule_id=kept.id, instant=BEGUN + DAY)
@@ -157,6 +171,24 @@ def test_a_later_fire_takes_the_place_of_those_that_wait(store, kept):
         (FireState.QUEUED, None),
         (FireState.SKIPPED, "a later one"),
     ]
+
+
+def test_a_later_fire_cancels_the_run_that_was_handed_back(store, kept, instance):
+    store.schedules.account(kept, [queued(1)], BEGUN + DAY)
+    firing = Firing(schedule_id=kept.id, instant=BEGUN + DAY)
+    run = store.runs.begin(instance, {}, trigger="schedule", firing=firing)
+    store.schedules.hand_back(run)
+    [now] = store.schedules.all()
+    store.schedules.account(now, [queued(2)], BEGUN + 2 * DAY, supersedes="a later one")
+    assert [(fire.state, fire.reason, fire.run) for fire in store.schedules.fires()] == [
+        (FireState.QUEUED, None, None),
+        (FireState.FIRED, "a later one", run),
+    ]
+    over = store.runs.get(run)
+    assert (over.state, over.error) == (RunState.CANCELLED, "a later one")
+    assert over.ended_at is not None
+    assert store.schedules.left() == []
+    assert store.audit.list(run=run)[0].action == "run.ended"
 
 
 def test_a_fire_that_waits_may_be_left_out(store, kept):
