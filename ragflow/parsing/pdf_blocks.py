@@ -59,7 +59,8 @@ class Headings:
         weights: Counter[float] = Counter()
         for lines in pages:
             for line in lines:
-                weights[_step(line.height)] += len(line.text)
+                if line.table is None:
+                    weights[_step(line.height)] += len(line.text)
         body = max(weights, key=lambda height: (weights[height], -height), default=0.0)
         larger = sorted(
             (height for height in weights if height >= body * _LARGER > 0), reverse=True

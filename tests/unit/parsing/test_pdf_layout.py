@@ -280,6 +280,15 @@ def test_a_ruled_table_is_kept_as_a_table():
     assert 792 - 660 < top < bottom < 792 - 640
 
 
+def test_a_table_is_no_heading_however_high_it_is():
+    page = [(72, 740, 20, "Results"), *rows_of(("City", "People"), ("Graz", "0.3"), top=700)]
+    page += prose("These are words of a usual size,", "and more.", top=600)
+    content = read(pdf(page, drawn={0: grid(2, 700)}), PDF)
+    assert [(e.kind, e.level) for e in content.elements] == [
+        *(("title", 1), ("table", 0), ("paragraph", 0))
+    ]
+
+
 def test_a_table_over_a_page_break_is_one_table():
     heads = ("City", "People")
     first = [
