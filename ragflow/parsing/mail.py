@@ -34,7 +34,7 @@ _LONGEST_STATED = 1_000
 _MOST_PARAMETERS = 50
 #: In memory, each line takes some two hundred bytes beside its own, be it a head, a part or text.
 _MOST_BYTES = 48 * 1024 * 1024
-_MOST_LINES = 1_000_000
+MOST_LINES = 1_000_000
 
 #: What a message that is signed or packed and not encrypted says of itself.
 _READABLE_BY_ALL = ("signed-data", "certs-only", "compressed-data")
@@ -137,13 +137,17 @@ def _attached_bytes(part: Message) -> bytes:
     return _bytes(part)
 
 
+def lines_in(data: bytes) -> int:
+    """Return how many lines a message has, which is what it costs to take it apart."""
+    return data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")
+
+
 def _opened(data: bytes) -> tuple[Message, "_Found"]:
     """Return a message and what is in it, or raise `SkipDocument`."""
-    lines = data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")
-    if len(data) > _MOST_BYTES or lines > _MOST_LINES:
+    if len(data) > _MOST_BYTES or lines_in(data) > MOST_LINES:
         raise skipped(
             Reason.TOO_LARGE,
-            f"the e-mail has more than the {_MOST_BYTES >> 20} MiB or the {_MOST_LINES} lines"
+            f"the e-mail has more than the {_MOST_BYTES >> 20} MiB or the {MOST_LINES} lines"
             " that are read",
         )
     message = email.message_from_bytes(data, policy=_Policy())

@@ -29,8 +29,11 @@ def mail_entries(data: bytes, allowance: Allowance) -> Iterator[Entry]:
 
     Raises `IncompleteError` after the last where the e-mail is cut off.
     """
-    from ragflow.parsing.mail import attachments
+    from ragflow.parsing.mail import MOST_LINES, attachments, lines_in
 
+    lines = lines_in(data)
+    if lines <= MOST_LINES:  # else it is not read at all
+        allowance.read_lines(lines)
     for each in attachments(data):
         if isinstance(each, str):
             nothing = partial(_blocks, b"", allowance)

@@ -19,6 +19,9 @@ MOST_NESTED = 50_000_000
 #: Bytes that one file may expand to: so many, or so many times its own if that is more, but never
 #: more than the last.
 FREE, RATIO, MOST_BYTES = 256 << 20, 200, 2 << 30
+#: Lines of the mails in one file, each of which costs time: so many, or one for each of its bytes
+#: if that is more, but never more than the last.
+FREE_LINES, MOST_LINES = 2_000_000, 20_000_000
 
 _HINT = "unpack it into a folder"
 
@@ -46,6 +49,7 @@ class Allowance:
         self._members = MOST_MEMBERS
         self._entries = MOST_LOOKED_AT
         self._attributes = MOST_ATTRIBUTES
+        self._most_lines = self._lines = min(MOST_LINES, max(FREE_LINES, size))
 
     def spend(self, number: int) -> None:
         """Take so many expanded bytes; raise `OverLimitError` where there are no more."""
@@ -73,6 +77,16 @@ class Allowance:
                 "too_many",
                 f"holds more than {MOST_LOOKED_AT:,} entries, those of archives in it included,"
                 " and the others are not read",
+            )
+
+    def read_lines(self, number: int) -> None:
+        """Take so many lines of a mail; raise `OverLimitError` where there are no more."""
+        self._lines -= number
+        if self._lines < 0:
+            raise OverLimitError(
+                "too_large",
+                f"holds mails of more than {self._most_lines:,} lines, and what is attached to the"
+                " others is not read",
             )
 
     def attribute(self) -> None:

@@ -152,7 +152,7 @@ class _Scanning:
             self.found.held[place] = replace(held, skip=why)
         elif not is_within:
             self._rest(name, mail_too_large(size))
-        elif _holds_any(b"".join(kept), inner):
+        elif self._holds_any(b"".join(kept), inner):
             self._rest(name, mail_too_deep())
 
     def _rest(self, path: str, why: tuple[str, str], taken: Collection[str] = ()) -> None:
@@ -163,6 +163,15 @@ class _Scanning:
             number += 1
             free = f"{name} ({number})"
         self.found.held.append(Held(free, b"more", 0, why))
+
+    def _holds_any(self, data: bytes, kind: str) -> bool:
+        """Return whether anything is attached to a mail; False where it cannot be read."""
+        try:
+            return any(True for _ in entries(kind, data, self._allowance))
+        except OverLimitError:
+            raise
+        except (Exception, RecursionError):  # noqa: BLE001 - libraries raise anything on such bytes
+            return False  # it says why itself when it is read
 
     def _limit(self, error: OverLimitError, path: str) -> None:
         """Write a limit down where people look: at the innermost archive that is open."""
@@ -181,14 +190,6 @@ class _Scanning:
 
     def _is_told(self, why: tuple[str, str]) -> bool:
         return self.found.skip == why or any(each.skip == why for each in self.found.held)
-
-
-def _holds_any(data: bytes, kind: str) -> bool:
-    """Return whether anything is attached to a mail; False where it cannot be read."""
-    try:
-        return any(True for _ in entries(kind, data, Allowance(len(data))))
-    except (Exception, RecursionError):  # noqa: BLE001 - libraries raise anything on such bytes
-        return False  # it says why itself when it is read
 
 
 def _gathered(entry: Entry) -> Iterator[bytes]:

@@ -23,11 +23,19 @@ _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 class _Counted(io.BytesIO):
     """Bytes that hand out no directory of more entries than are looked at."""
 
+    def __init__(self, data: bytes, allowance: Allowance) -> None:
+        super().__init__(data)
+        #: None once the directory was read.
+        self.allowance: Allowance | None = allowance
+
     def read(self, size: int | None = -1, /) -> bytes:
         """Return the next bytes; the library asks for its directory at once."""
         data = super().read(size)
-        if data.count(_LISTED) > MOST_ENTRIES:
-            raise too_many_entries()
+        if self.allowance is not None:
+            number = data.count(_LISTED)
+            if number > MOST_ENTRIES:
+                raise too_many_entries()
+            self.allowance.look(number)
         return data
 
 
@@ -36,7 +44,9 @@ def zip_entries(data: bytes, allowance: Allowance) -> Iterator[Entry]:
 
     Raises what the library raises where it is damaged, and `OverLimitError`.
     """
-    archive = zipfile.ZipFile(_Counted(data))
+    counted = _Counted(data, allowance)
+    archive = zipfile.ZipFile(counted)
+    counted.allowance = None
     listed = archive.infolist()
     # One that was cut off has no directory, and the library takes that of an archive which is
     # stored in it. What unpacks itself begins with a program instead.

@@ -201,7 +201,7 @@ def test_recipients_are_read_as_far_as_people_may_want():
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_a_message_of_too_many_lines_is_too_large(monkeypatch, end):
-    monkeypatch.setattr(mail, "_MOST_LINES", 4)
+    monkeypatch.setattr(mail, "MOST_LINES", 4)
     heads = f"Subject: x{end}A: b{end}"
     assert outcome(f"{heads}{end}hi{end}".encode(), MAIL) == "content"
     assert outcome(f"{heads}A: b{end}{end}hi{end}".encode(), MAIL) == "too_large"

@@ -288,6 +288,32 @@ def test_a_head_that_is_stated_too_long_is_damage_and_not_memory():
     assert scan(data, "application/x-tar").damaged == [""]
 
 
+def test_directories_are_counted_over_all_archives_of_a_file(monkeypatch):
+    monkeypatch.setattr(limits, "MOST_LOOKED_AT", 50)
+    one = zipped({f"{n}/": b"" for n in range(20)})
+    found = scan(zipped({"a": one, "b": one, "z": b"x"}), ZIP)
+    assert (names(found), found.skip) == (["a", "b", "z"], None)
+    last = one.rindex(b"PK\x01\x02")
+    hurt = one[:last] + b"none" + one[last + 4 :]  # which shows when its directory is read
+    assert scan(hurt, ZIP).damaged == [""]
+    for other in (one, hurt):
+        found = scan(zipped({"a": one, "b": other, "c": other, "z": b"x"}), ZIP)
+        told = [(each.name, each.skip[1]) for each in found.held if each.skip]
+        assert [(name, "more than 50 entries" in why) for name, why in told] == [("c", True)]
+
+
+def test_lines_of_mails_are_counted_over_all_mails_of_a_file(monkeypatch):
+    monkeypatch.setattr(limits, "FREE_LINES", 2_500)
+    mail = mailed("\n" * 1_000, {"a.txt": b"x"})
+    assert len(scan(zipped({"1.eml": mail, "2.eml": mail}), ZIP).held) == 4
+    found = scan(zipped({f"{n}.eml": mail for n in range(4)}), ZIP)
+    assert found.skip is not None
+    assert (found.skip[0], "more than 2,500 lines" in found.skip[1]) == ("too_large", True)
+    assert names(found) == ["0.eml", "0.eml!/a.txt", "1.eml", "1.eml!/a.txt", "2.eml"]
+    # One may have as many as it has bytes.
+    assert len(scan(mailed("\n" * 3_000, {"a.txt": b"x"}), MAIL).held) == 1
+
+
 def test_who_does_not_want_a_document_is_not_given_it():
     found = scan(zipped(FILES), ZIP, takes=lambda name: name.endswith(".md"))
     assert (names(found), found.is_part) == (["notes/a.md"], True)
