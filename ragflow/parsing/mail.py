@@ -17,7 +17,6 @@ from typing import NamedTuple
 from ragflow.documents import Content, Document
 from ragflow.interfaces.ingestion import ParseOptions
 from ragflow.parsing.blocks import Block, compose
-from ragflow.parsing.containers.entry import IncompleteError
 from ragflow.parsing.decoding import cleaned, decode
 from ragflow.parsing.paragraphs import paragraph_spans
 from ragflow.parsing.reasons import Reason, skipped
@@ -91,7 +90,7 @@ def attachments(data: bytes) -> Iterator[Attached]:
     """Yield the attachments of a message in their order.
 
     Pictures that its text shows and signatures are none. Raises as reading the message does, and
-    `IncompleteError` after the last where the message is cut off.
+    `EOFError` after the last where the message is cut off.
     """
     message, found = _opened(data)
     is_cut = any(isinstance(each, _ENDLESS) for each in message.defects)
@@ -107,7 +106,7 @@ def attachments(data: bytes) -> Iterator[Attached]:
             continue  # nobody knows what it is called
         yield Attached(_name(part), kind, _attached_bytes(part), part is last)
     if is_cut or not _HEAD_ENDS.search(data):
-        raise IncompleteError("the e-mail is cut off")
+        raise EOFError("the e-mail is cut off")
 
 
 def _last(part: Message) -> Message:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 
-from ragflow.parsing.containers.entry import DamagedMemberError, Entry
+from ragflow.parsing.containers.entry import DamagedMemberError, Entry, IncompleteError
 from ragflow.parsing.containers.limits import Allowance
 from ragflow.parsing.expanding import BLOCK
 
@@ -31,9 +31,12 @@ def mail_entries(data: bytes, allowance: Allowance) -> Iterator[Entry]:
     """
     from ragflow.parsing.mail import attachments
 
-    for each in attachments(data):
-        blocks = partial(_blocks, each.data, allowance, is_cut=each.is_cut)
-        yield Entry(_named(each.name, each.media_type), len(each.data), blocks)
+    try:
+        for each in attachments(data):
+            blocks = partial(_blocks, each.data, allowance, is_cut=each.is_cut)
+            yield Entry(_named(each.name, each.media_type), len(each.data), blocks)
+    except EOFError as error:
+        raise IncompleteError(str(error)) from error
 
 
 def outlook_entries(data: bytes, allowance: Allowance) -> Iterator[Entry]:
