@@ -105,7 +105,8 @@ def attachments(data: bytes) -> Iterator[Attached]:
         if part is last and _is_headless(part):
             continue  # nobody knows what it is called
         yield Attached(_name(part), kind, _attached_bytes(part), part is last)
-    if is_cut or not _HEAD_ENDS.search(data):
+    # What has no heads at all is no part of an e-mail, but a text.
+    if is_cut or not data or (message.keys() and not _HEAD_ENDS.search(data)):
         raise EOFError("the e-mail is cut off")
 
 
