@@ -17,7 +17,6 @@ from typing import NamedTuple
 from ragflow.documents import Content, Document
 from ragflow.interfaces.ingestion import ParseOptions
 from ragflow.parsing.blocks import Block, compose
-from ragflow.parsing.containers.entry import IncompleteError
 from ragflow.parsing.decoding import cleaned, decode
 from ragflow.parsing.paragraphs import paragraph_spans
 from ragflow.parsing.reasons import Reason, skipped
@@ -93,7 +92,7 @@ def attachments(data: bytes) -> Iterator[Attached | str]:
 
     Pictures that its text shows and signatures are none. After them, if the message has more
     parts than are read, what is over the limit as follows "it". Raises as reading it does, and
-    `IncompleteError` at the end where the message is cut off.
+    `EOFError` at the end where the message is cut off.
     """
     message, found = _opened(data)
     is_cut = any(isinstance(each, _ENDLESS) for each in message.defects)
@@ -110,8 +109,9 @@ def attachments(data: bytes) -> Iterator[Attached | str]:
         yield Attached(_name(part), kind, _attached_bytes(part), part is last)
     if found.over:
         yield found.over
-    if is_cut or not _HEAD_ENDS.search(data):
-        raise IncompleteError("the e-mail is cut off")
+    # What has no heads at all is no part of an e-mail, but a text.
+    if is_cut or not data or (message.keys() and not _HEAD_ENDS.search(data)):
+        raise EOFError("the e-mail is cut off")
 
 
 def _last(part: Message) -> Message:

@@ -85,6 +85,8 @@ def forget(
         places: dict[int, Place] = {}
         for name in [*home.metadata.forgetting.inside(key), key]:
             known = Known(home.metadata, name, instance)
+            if not known.places:
+                continue  # only other instances know it
             places |= _held_places(home, known, holds, places, title=title, wait=wait)
             gone = _forget(home, known, stores, places)
             detail = {"rows": gone.rows, "memos": gone.memos.number}

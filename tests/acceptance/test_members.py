@@ -230,7 +230,13 @@ def test_names_that_a_folder_would_not_list_are_not_listed(shelf):
 
 def test_attachments_are_listed_whatever_they_are_called(shelf):
     inner = zipped({"x.md": OTHER})
-    sent = {"../../up.zip": inner, "/etc/a.txt": HOURS, ".b.txt": KEYS, "./.c.zip": inner, "..": b""}
+    sent = {
+        "../../up.zip": inner,
+        "/etc/a.txt": HOURS,
+        ".b.txt": KEYS,
+        "./.c.zip": inner,
+        "..": b"",
+    }
     shelf.put(sent__eml=mailed("Text.", sent))
     shelf.run()
     assert [key[10:] for key in shelf.standing() if key.startswith("sent.eml!/")] == [

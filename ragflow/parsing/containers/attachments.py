@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 
-from ragflow.parsing.containers.entry import DamagedMemberError, Entry
+from ragflow.parsing.containers.entry import DamagedMemberError, Entry, IncompleteError
 from ragflow.parsing.containers.limits import REST, Allowance, rest_of_mail
 from ragflow.parsing.expanding import BLOCK
 
@@ -34,13 +34,16 @@ def mail_entries(data: bytes, allowance: Allowance) -> Iterator[Entry]:
     lines = lines_in(data)
     if lines <= MOST_LINES:  # else it is not read at all
         allowance.read_lines(lines)
-    for each in attachments(data):
-        if isinstance(each, str):
-            nothing = partial(_blocks, b"", allowance)
-            yield Entry(REST, 0, nothing, rest_of_mail(each), is_rest=True)
-            continue
-        blocks = partial(_blocks, each.data, allowance, is_cut=each.is_cut)
-        yield Entry(_named(each.name, each.media_type), len(each.data), blocks)
+    try:
+        for each in attachments(data):
+            if isinstance(each, str):
+                nothing = partial(_blocks, b"", allowance)
+                yield Entry(REST, 0, nothing, rest_of_mail(each), is_rest=True)
+                continue
+            blocks = partial(_blocks, each.data, allowance, is_cut=each.is_cut)
+            yield Entry(_named(each.name, each.media_type), len(each.data), blocks)
+    except EOFError as error:
+        raise IncompleteError(str(error)) from error
 
 
 def outlook_entries(data: bytes, allowance: Allowance) -> Iterator[Entry]:

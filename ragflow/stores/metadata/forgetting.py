@@ -43,7 +43,9 @@ _HELD = "DELETE FROM manifest WHERE source = ? AND key = ?"
 #: Of what holds it nothing is known any more (90 is nothing, in msgpack): it is opened again.
 _HOLDS = "UPDATE manifest SET token = x'', held = x'90' WHERE source = ? AND key <> '' \
 AND substr(?, 1, length(key) + 2) = key || '!/'"
-_CAME_FROM = "UPDATE reason SET came_from = NULL WHERE came_from = ?"
+_CAME_FROM = "UPDATE reason SET came_from = NULL WHERE came_from = ? \
+AND owner IN (SELECT s.owner FROM seen AS s JOIN source_state AS c ON c.id = s.source \
+WHERE c.instance = ?)"
 
 #: Key, number, size and task of a memo.
 _Row = tuple[Fingerprint, int, int, bytes]
@@ -176,7 +178,8 @@ class SqliteForgetting:
                 bare.execute(_MOVED_TO, (key, place.number))
                 bare.execute(_HELD, where)
                 bare.execute(_HOLDS, where)
-            bare.execute(_CAME_FROM, (key,))
+            for instance in sorted({place.instance for place in places}):
+                bare.execute(_CAME_FROM, (key, instance))
 
         self._writer.run(forget)
 

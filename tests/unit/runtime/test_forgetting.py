@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ragflow import Content, pipeline, task
+from ragflow.api.pipeline import Pipeline
 from ragflow.config import Project, ProjectConfig, RunConfig
 from ragflow.errors import BusyError, NotFoundError
 from ragflow.runtime.forgetting import forget
@@ -19,6 +20,7 @@ from ragflow.runtime.run import run
 from ragflow.stores.metadata.forgetting import SqliteForgetting
 from ragflow.stores.metadata.ledger import SqliteLedger
 from ragflow.tasks import chunk, embed, extract, files, read, upsert
+from tests.unit.parsing.containers.made import zipped
 
 SECRET = "Zyxomma petiolatum"
 OTHER = "The desk is open from nine to five."
@@ -47,6 +49,12 @@ def handbook(collection: str = "handbook", size: int = 64):
     upsert(chunks, embed(chunks, model="hashing"), collection=collection)
 
 
+@pipeline
+def library():
+    chunks = chunk(extract(read(files("docs"))), model="hashing", size=64)
+    upsert(chunks, embed(chunks, model="hashing"), collection="library")
+
+
 class World:
     """A folder of documents, and a home in a real store."""
 
@@ -59,11 +67,11 @@ class World:
         for name, text in texts.items():
             (self.docs / f"{name}.txt").write_text(text, "utf-8")
 
-    def refresh(self, collection: str = "handbook") -> dict[str, Any]:
+    def refresh(self, collection: str = "handbook", *, of: Pipeline = handbook) -> dict[str, Any]:
         home = Home(self.project)
         try:
-            values = {"collection": collection}
-            request = handbook.request(values, project=self.project, allow_deletions=True)
+            values = {"collection": collection} if of is handbook else {}
+            request = of.request(values, project=self.project, allow_deletions=True)
             return run(home, request)
         finally:
             home.close()
@@ -260,6 +268,28 @@ def test_only_the_instance_that_is_named_forgets(world: World):
     # Looked at first: an index that is opened is saved with what lies in memory behind it.
     assert world.holding(SECRET.encode()) == set()
     assert (world.rows(), world.rows("another")) == ({}, {})
+
+
+def test_what_only_another_instance_knows_is_none_of_it(world: World):
+    world.write(old=OTHER)
+    (world.docs / "a.zip").write_bytes(zipped({"x.txt": secret().encode()}))
+    world.refresh()
+    world.refresh(of=library)
+    (world.docs / "old.txt").rename(world.docs / "new.txt")
+    (world.docs / "a.zip").write_bytes(
+        zipped({"x.txt": secret().encode(), "y.txt": secret(1).encode()})
+    )
+    world.refresh(of=library)
+    assert world.forget("a.zip", instance="handbook").owners == 2
+    told = world.ask("SELECT object FROM event WHERE action = 'document.forgotten'")
+    assert len(told) == 2
+    # Nor what it says of a document that moved.
+    moved = "SELECT count(*) FROM reason WHERE came_from = 'old.txt'"
+    assert world.ask(moved) == [(1,)]
+    world.forget("old.txt", instance="handbook")
+    assert world.ask(moved) == [(1,)]
+    world.forget("old.txt")
+    assert world.ask(moved) == [(0,)]
 
 
 def test_while_a_run_goes_on_nothing_is_forgotten(world: World):
