@@ -86,7 +86,7 @@ def digest_hash() -> blake2b:
 
 
 #: Begin and length in the element's text, box in tenths of a point, confidence of 255.
-_WORD = struct.Struct("<IHHHHHB")
+_WORD = struct.Struct("<IHIIIIB")
 
 
 class Word(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,15 +105,15 @@ class Word(msgspec.Struct, frozen=True, kw_only=True):
             _WORD.pack(
                 word.start,
                 min(word.end - word.start, _LONGEST),
-                *(min(max(round(side * 10), 0), _LONGEST) for side in word.box),
+                *(min(max(round(side * 10), 0), _FARTHEST) for side in word.box),
                 round(word.confidence * 255),
             )
             for word in words
         )
 
 
-#: The largest number that a length or a side may have.
-_LONGEST = 0xFFFF
+#: The largest numbers that a length and a side may have.
+_LONGEST, _FARTHEST = 0xFFFF, 0xFFFFFFFF
 
 
 class Element(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

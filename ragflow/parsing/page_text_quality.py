@@ -15,9 +15,12 @@ _PARTLY_MEANINGLESS = 0.05
 _ENOUGH = 100
 _FEWEST_VOWELS = 0.2
 _VOWELS = "aeiouyäöüæøœı"
-#: A page with fewer letters has little to lose; of another, what recognition reads counts if it has
-#: so large a part of its letters.
+#: A page with fewer letters has little to lose. One that is mostly picture and has fewer than
+#: the other may have no more than a stamp, or the line that a fax machine prints.
 FEW_LETTERS = 40
+LITTLE_TEXT = 200
+#: What recognition reads of a page whose text is doubtful counts if it has so large a part of
+#: its letters.
 _AS_MUCH = 0.5
 
 #: Line ends and tabs stand between words.
@@ -43,9 +46,20 @@ def is_doubtful(lines: Iterable[Line]) -> bool:
 
 def is_better(read: str, text: str) -> bool:
     """Say whether what was recognized of a page is to be taken for its text."""
-    if _letters(text) < FEW_LETTERS:
+    least = letters(text)
+    if least < FEW_LETTERS:
         return bool(read.strip())
-    return not _is_odd(read) and _letters(read) >= _AS_MUCH * _letters(text)
+    if _is_odd(read):
+        return False
+    if least >= LITTLE_TEXT or _is_odd(text):
+        return letters(read) >= _AS_MUCH * least
+    # Nothing is known against the text but that there may be more on the page.
+    return letters(read) >= least and sorted(read.split()) != sorted(text.split())
+
+
+def letters(text: str) -> int:
+    """Return how many letters and digits there are in a text."""
+    return sum(map(str.isalnum, text))
 
 
 def _is_odd(text: str) -> bool:
@@ -59,7 +73,3 @@ def _is_odd(text: str) -> bool:
 
 def _meaningless(text: str) -> int:
     return len(_MEANINGLESS.findall(text))
-
-
-def _letters(text: str) -> int:
-    return sum(map(str.isalnum, text))

@@ -9,7 +9,13 @@ from ragflow.documents import Content, Document, Scan
 from ragflow.interfaces.ingestion import ParseOptions
 from ragflow.parsing.blocks import Sheet, compose_pages
 from ragflow.parsing.ocr import recognized_page
-from ragflow.parsing.page_text_quality import FEW_LETTERS, has_meaning, is_doubtful
+from ragflow.parsing.page_text_quality import (
+    FEW_LETTERS,
+    LITTLE_TEXT,
+    has_meaning,
+    is_doubtful,
+    letters,
+)
 from ragflow.parsing.pdf_blocks import key
 from ragflow.parsing.pdf_file import MOST_PAGES, PageFacts, PdfFile, needs_too_much, opened
 from ragflow.parsing.pdf_layout import laid_out
@@ -18,7 +24,7 @@ from ragflow.parsing.reasons import Reason, skipped, unreadable
 from ragflow.parsing.recognizers import recognizer
 from ragflow.parsing.scans import digests_in, page_numbers, scan_parts
 
-#: A page with few letters that is mostly picture is a scan with a stamp on it.
+#: A page with little text that is mostly picture may be a scan with a stamp on it.
 _MOSTLY_PICTURE = 0.5
 
 _UNREADABLE_PAGE = PageFacts((0.0, 0.0), (), is_drawn_on=False, covered=0.0, picture_bytes=0)
@@ -110,7 +116,7 @@ class _Reading:
         reason = skipped(
             Reason.OCR_OFF, "text in images is not recognized because OCR is switched off"
         )
-        if not any(page.lines for page in self._pages if not _is_picture(page)):
+        if not any(page.lines for page in self._pages if not _is_picture(page, FEW_LETTERS)):
             raise reason
         self._note(self._scans, f"Not recognized, because {reason}")
         return []
@@ -141,11 +147,12 @@ def _meaningful(page: PageFacts) -> PageFacts:
     return page if has_meaning(page.lines) else page._replace(lines=())
 
 
-def _is_picture(page: PageFacts) -> bool:
-    letters = sum(sum(map(str.isalnum, line.text)) for line in page.lines)
-    if letters == 0:
+def _is_picture(page: PageFacts, least: int = LITTLE_TEXT) -> bool:
+    """Say whether a page is, but for fewer than `least` letters, mostly picture."""
+    found = sum(letters(line.text) for line in page.lines)
+    if found == 0:
         return page.is_drawn_on
-    return letters < FEW_LETTERS and page.covered >= _MOSTLY_PICTURE
+    return found < least and page.covered >= _MOSTLY_PICTURE
 
 
 def _titles(file: PdfFile) -> Mapping[int, Mapping[str, int]]:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from ragflow.documents import Box
 from ragflow.parsing.boxes import around
+from ragflow.parsing.page_text_quality import LITTLE_TEXT, letters
 from ragflow.parsing.pdf_lines import Frame, Line, parts_of
 from ragflow.parsing.pdf_rules import Rules, rules_on
 from ragflow.parsing.reasons import encrypted
@@ -30,8 +31,6 @@ _RESOLUTION = 300.0
 _MOST_PIXELS = 25_000_000
 #: Pictures on a page that need more memory than this to be drawn are not.
 _MOST_PICTURE_BYTES = 1 << 29
-#: Characters; only where there are less are the pictures of a page looked at.
-_LITTLE_TEXT = 200
 
 _CATALOG = re.compile(rb"/Type\s*/Catalog\b")
 _OBJECT = re.compile(rb"(\d{1,10} \d{1,5})\s+obj\b")
@@ -222,7 +221,7 @@ def _facts(page: Any) -> PageFacts:
         lines = tuple(parts_of(_PageGlyphs(text.raw, frame), rules.cuts))
     is_drawn_on = pdfium.FPDFPage_CountObjects(page) > 0 or pdfium.FPDFPage_GetAnnotCount(page) > 0
     covered, needed = 0.0, 0
-    if is_drawn_on and sum(len(line.text) for line in lines) < _LITTLE_TEXT:
+    if is_drawn_on and sum(letters(line.text) for line in lines) < LITTLE_TEXT:
         covered, needed = _pictures(page, frame)
     return PageFacts(frame.size, lines, is_drawn_on, covered, needed, rules)
 

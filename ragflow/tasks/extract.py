@@ -61,7 +61,7 @@ def recognize(
     return read_page(document, scan.envelope["page"], options)
 
 
-@task(version="1")
+@task(version="2")
 def assemble(content: Content, pages: list[Part[Content | None]]) -> Content:
     """Put what was read on pages into their document, and note which could not be read.
 
@@ -73,7 +73,7 @@ def assemble(content: Content, pages: list[Part[Content | None]]) -> Content:
 
 
 @task(
-    version="4",
+    version="5",
     parts=recognize,
     whole=assemble,
     executor="processes",

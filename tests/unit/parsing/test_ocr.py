@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from ragflow.documents import Content, Document
+from ragflow.documents import Content, Document, Element, Word
 from ragflow.errors import SkipDocument
 from ragflow.interfaces.ingestion import ParseOptions, SeenWord
 from ragflow.parsing import recognizers
@@ -190,6 +190,12 @@ def test_words_of_a_divided_word_are_where_it_is_joined():
     assert [content.text[word.start : word.end] for word in words] == ["Read", "ing", "well-known"]
     assert words[1].box == (0, 20, 30, 30)
     assert words[1].confidence == pytest.approx(0.8, abs=0.01)
+
+
+def test_a_word_keeps_its_place_in_a_picture_of_any_size():
+    box = (6_600.5, 20_000.0, 31_999.9, 80_000_000.0)
+    words = [Word(start=0, end=4, box=box, confidence=1.0)]
+    assert Element(kind="paragraph", start=0, end=4, words=Word.packed(words)).seen_words() == words
 
 
 # --- Which engine -----------------------------------------------------------------------------

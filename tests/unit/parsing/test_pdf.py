@@ -1,10 +1,12 @@
 import random
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from ragflow.errors import ParseError, RetryTask, SkipDocument
 from ragflow.interfaces.ingestion import ParseOptions, Passwords
+from ragflow.parsing.page_text_quality import is_better
 from ragflow.parsing.requirements import satisfied
 from tests.unit.parsing.samples import (
     encrypted,
@@ -26,10 +28,9 @@ FIRST = prose("Each page of this document has text,", "and a paragraph has sever
 
 
 def without(monkeypatch, program):
-    monkeypatch.setattr(
-        "ragflow.parsing.tesseract.shutil.which",
-        lambda name: None if name == program else f"/usr/bin/{name}",
-    )
+    # Libraries that are imported meanwhile find the programs they look for.
+    which = shutil.which
+    monkeypatch.setattr(shutil, "which", lambda name: None if name == program else which(name))
 
 
 def test_text_comes_page_by_page_and_paragraph_by_paragraph():
@@ -255,11 +256,55 @@ def test_no_paragraph_goes_on_in_a_text_layer_that_is_not_taken():
     assert "and so on" not in content.text
 
 
+FAX = "2024-05-03 12:44 From: Acme GmbH Berlin +49 30 1234567 To: Miller LLP Page 3/7"
+EXHIBIT = [
+    (30, 20 + 10 * n, 8, f"EXHIBIT {n} of the case Acme v. Miller, p. 3 / 7") for n in range(5)
+]
+
+
 @needs_tesseract
-def test_a_scan_with_a_stamp_on_it_goes_to_ocr():
+@pytest.mark.parametrize(
+    ("stamp", "word"),
+    [([(30, 20, 8, "p. 7")], "picture"), ([(30, 20, 8, FAX)], "Miller"), (EXHIBIT, "EXHIBIT")],
+)
+def test_a_scan_with_a_stamp_on_it_goes_to_ocr(stamp, word):
     page = scan(picture("Words that are only a picture", "fill this page."))
-    stamped = overlaid(page, pdf([(30, 20, 8, "p. 7")]))
-    assert "only a picture" in read(stamped, PDF).text
+    content = read(overlaid(page, pdf(stamp)), PDF)
+    assert "only a picture" in content.text
+    assert word in content.text
+
+
+@needs_tesseract
+def test_text_over_a_picture_without_writing_is_kept_as_it_is():
+    content = read(overlaid(scan(picture()), pdf([(30, 90, 14, FAX)])), PDF)
+    assert texts(content) == [FAX]
+    assert [element.obtained for element in content.elements] == ["text"]
+
+
+def test_a_stamp_of_some_length_is_kept_when_ocr_is_off():
+    page = scan(picture("Words that are only a picture"))
+    content = read(overlaid(page, pdf([(30, 20, 8, FAX)])), PDF, ocr=False)
+    assert texts(content) == [FAX]
+    assert content.notes[0].endswith("page 1.")
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "is_read_better"),
+    [
+        ("a word", "p. 7", True),
+        ("", "p. 7", False),
+        (f"{FAX} and a word", FAX, True),
+        (FAX.replace("Acme", "Acne"), FAX, True),
+        (FAX, FAX, False),
+        (FAX[:60], FAX, False),
+        ("\ue001" * 9 + FAX, FAX, False),
+        ("These are the words of the page. " * 3, "wkhvh duh wkh zrugv ri wkh " * 5, True),
+        ("word " * 60, "words " * 60, True),
+        ("word " * 20, "words " * 60, False),
+    ],
+)
+def test_what_is_recognized_is_taken_where_no_more_is_lost_than_won(read, text, is_read_better):
+    assert is_better(read, text) is is_read_better
 
 
 @needs_tesseract
