@@ -77,7 +77,7 @@ def list_next(name: Some = None, *, limit: Limit = 10, as_json: Json = False) ->
 
 @app.command("fires")
 def list_fires(name: Some = None, *, limit: Limit = 20, as_json: Json = False) -> None:
-    """List what became of past fires, newest first: fired, skipped, missed or queued."""
+    """List what became of past fires, newest first: fired, skipped, failed, missed or queued."""
     from ragflow.runtime.home import open_home
     from ragflow.views.schedules import fires_table
 

@@ -14,6 +14,7 @@ class FireState(StrEnum):
     QUEUED = "queued"  #: due, and waits for its run to begin or to go on
     FIRED = "fired"  #: a run began for it
     SKIPPED = "skipped"  #: it was left out, for a reason
+    FAILED = "failed"  #: its run could not even begin, for a reason
     MISSED = "missed"  #: no service was there, and nothing makes up for it
 
 

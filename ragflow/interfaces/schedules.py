@@ -81,8 +81,11 @@ class Schedules(Protocol):
         so, since others do not know whether it is to go on. Returns whether it waits now.
         """
 
-    def skip(self, fire: FireRecord, reason: str) -> None:
-        """Leave out a fire that waits; nothing happens where it does not any more."""
+    def skip(self, fire: FireRecord, reason: str, *, has_failed: bool = False) -> None:
+        """Leave out a fire that waits; nothing happens where it does not any more.
+
+        With `has_failed` its run was to begin and could not. One whose run began did fire.
+        """
 
     def get(self, fire: int) -> FireRecord | None:
         """Return what became of one fire."""

@@ -125,7 +125,7 @@ class ThreadRunner:
             return f"run {number} was cancelled"
         except Exception as error:
             # One that did not begin never will: what it is of, or its home, is not as it must be.
-            leave_out(store, fire, sentence_of(error))
+            leave_out(store, fire, sentence_of(error), has_failed=True)
             if not isinstance(error, RagflowError):
                 raise
             return f"failed: {error}"

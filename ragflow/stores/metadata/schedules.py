@@ -209,14 +209,18 @@ class SqliteSchedules:
 
         return self._writer.run(write)
 
-    def skip(self, fire: FireRecord, reason: str) -> None:
-        """Leave out a fire that waits; nothing happens where it does not any more."""
+    def skip(self, fire: FireRecord, reason: str, *, has_failed: bool = False) -> None:
+        """Leave out a fire that waits; nothing happens where it does not any more.
+
+        With `has_failed` its run was to begin and could not. One whose run began did fire.
+        """
         now = to_microseconds(self._clock.now())
         statement = (
             "UPDATE fire SET state = ?, reason = ?, at = ? WHERE id = ? AND state = 'queued'"
         )
-        # One whose run began and was handed back did fire.
-        state = FireState.SKIPPED if fire.run is None else FireState.FIRED
+        state = FireState.FAILED if has_failed else FireState.SKIPPED
+        if fire.run is not None:
+            state = FireState.FIRED
         values = (state.value, reason, now, fire.id)
         self._writer.run(lambda connection: _do(connection, statement, values))
 

@@ -198,7 +198,8 @@ def test_a_pipeline_that_is_broken_is_told_in_the_ledger_and_the_service_goes_on
     assert code == 0
     assert "failed: " in said
     found = ledger(project)
-    assert {fire.state.value for fire in found} == {"skipped"}
+    assert {fire.state.value for fire in found} == {"failed"}
+    assert project.ask("fires", "schedules", "fires")["fires"][0]["state"] == "failed"
     assert all(fire.reason for fire in found)
 
 

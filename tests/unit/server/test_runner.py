@@ -77,6 +77,20 @@ def queue(home, later=0):
     return fire, known
 
 
+def test_a_fire_whose_run_cannot_begin_failed(home, tmp_path):
+    file = tmp_path / "pipelines" / "all.py"
+    file.write_text(file.read_text().replace("wait(folder=folder)", "wait(5, folder=folder)"))
+    fire, known = queue(home)
+    said = []
+    runner = ThreadRunner(home, lambda: None, said.append)
+    runner.start(fire, known)
+    until(runner.has_room)
+    [found] = home.metadata.schedules.fires()
+    assert (found.state, found.run) == (FireState.FAILED, None)
+    assert found.reason
+    assert "failed: " in said[0]
+
+
 def end(home, runner, folder):
     """Let the runner end; the gate opens once the run was asked to cancel."""
     ending = threading.Thread(target=runner.end, args=(0.0,))

@@ -200,6 +200,20 @@ def test_a_fire_that_waits_may_be_left_out(store, kept):
     assert store.schedules.fires(schedule="other") == []
 
 
+def test_a_fire_whose_run_could_not_begin_failed_and_may_be_fired_by_hand(store, kept, instance):
+    store.schedules.account(kept, [queued(1), queued(2)], BEGUN + 2 * DAY)
+    [failed, skipped] = store.schedules.queued()
+    store.schedules.skip(failed, "no such parameter", has_failed=True)
+    store.schedules.skip(skipped, "late")
+    assert [(fire.state, fire.reason) for fire in store.schedules.fires()] == [
+        (FireState.SKIPPED, "late"),
+        (FireState.FAILED, "no such parameter"),
+    ]
+    by_hand = Firing(schedule_id=kept.id, instant=BEGUN + DAY, is_queued=False)
+    run = store.runs.begin(instance, {}, trigger="schedule", firing=by_hand)
+    assert [(fire.state, fire.run) for fire in store.schedules.fires()][1] == (FireState.FIRED, run)
+
+
 def test_names_belong_to_who_defined_them(store, kept):
     own = Defined(name="own", pipeline="p", origin="api")
     store.schedules.add(own, actor="me")
