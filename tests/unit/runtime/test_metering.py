@@ -35,5 +35,6 @@ def test_what_a_program_takes_is_counted(meter):
     meter.begin()
     subprocess.run([sys.executable, "-c", "sum(range(5_000_000)); " + EATING], check=True)
     spent = meter.spent()
-    assert spent.memory > 300 * MEGABYTE
+    # The system may take back some of it at once.
+    assert spent.memory > 0.8 * 300 * MEGABYTE
     assert spent.processor > 0.01
